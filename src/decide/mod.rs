@@ -1,0 +1,17 @@
+//! The pure room: what to do, and why, given what was seen.
+//!
+//! [`Watchdog::handle`] takes the time and one event and answers with the actions to be done, in
+//! order. The same events give the same actions. Not here: I/O, clocks, async, file formats,
+//! anything from another room or another crate.
+#![deny(
+    missing_docs,
+    clippy::disallowed_types,
+    clippy::disallowed_methods,
+    clippy::disallowed_macros
+)]
+
+mod time;
+mod words;
+
+pub use time::{Mono, Now};
+pub use words::{BadName, Dependency, Exit, Process, Reading, UnitKind, UnitName, Wish};

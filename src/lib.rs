@@ -1,0 +1,13 @@
+//! `supervisor` keeps autonomous agents, and the services they need, working with no person in
+//! the room. The rooms, in reading order; ARCHITECTURE.md says what each may touch.
+
+pub mod decide;
+
+pub mod config;
+pub mod protocol;
+
+pub mod world;
+
+pub mod daemon;
+
+pub mod cli;
