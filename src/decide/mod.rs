@@ -13,5 +13,24 @@
 mod time;
 mod words;
 
+mod event;
+mod policy;
+mod record;
+
+mod watchdog;
+
+mod advance;
+mod answers;
+mod budget;
+mod unit;
+mod view;
+
+pub use event::{Action, Entry, Event, Look, Request, Ticket};
+pub use policy::{Cap, Policy, RestartPolicy, UnitPolicy};
+pub use record::{Record, Saved};
 pub use time::{Mono, Now};
-pub use words::{BadName, Dependency, Exit, Process, Reading, UnitKind, UnitName, Wish};
+pub use view::{Goal, Outcome, StateView, UnitView};
+pub use watchdog::Watchdog;
+pub use words::{
+    BadName, Dependency, Exit, Process, Reading, UnitKind, UnitName, Wish, signal_name,
+};
