@@ -1,1 +1,81 @@
-//! The loop: wait for what happens, let the watchdog decide, do what it says.
+//! The daemon: opens what it needs, then a loop of three steps: wait for one thing to happen, let
+//! the watchdog decide, do what it says. Nothing in the loop waits for anything but the next thing
+//! to happen; what takes time is a task that answers by an event. Not here: what to do and why
+//! ([`crate::decide`]), how it is done ([`crate::world`]).
+
+mod boot;
+mod commanded;
+mod control;
+mod environment;
+mod hands;
+mod log_keeping;
+mod logging;
+mod policy;
+mod publish;
+mod reexec;
+mod requests;
+mod service;
+mod session;
+mod shared;
+mod signals;
+mod turn;
+mod waiters;
+
+use std::path::PathBuf;
+
+use crate::config::Config;
+
+pub use boot::BootError;
+pub use shared::instance;
+
+/// What `supervisor run` hands over.
+#[derive(Debug)]
+pub struct RunOptions {
+    /// The checked configuration.
+    pub config: Config,
+}
+
+/// Why the daemon ended although nobody asked it to.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// It could not begin.
+    #[error("cannot start the supervisor")]
+    Boot(#[from] BootError),
+    /// It could not go on; the units live on.
+    #[error("the supervisor cannot go on: {what}")]
+    Loop {
+        /// What failed.
+        what: &'static str,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// It could not become the new binary, and goes on no longer; the units live on.
+    #[error("cannot execute {}", binary.display())]
+    Reexec {
+        /// The binary.
+        binary: PathBuf,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+}
+
+/// Runs the daemon until a signal ends it. The units live on.
+///
+/// # Errors
+/// [`RunError`].
+pub fn run(options: RunOptions) -> Result<(), RunError> {
+    let fail = |source| RunError::Loop { what: "no runtime", source };
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(fail)?;
+    let local = tokio::task::LocalSet::new();
+    let ending = local.block_on(&runtime, async {
+        let daemon = boot::boot(options.config).await?;
+        daemon.run().await
+    })?;
+    match ending {
+        turn::Ending::Leave => Ok(()),
+        turn::Ending::Reexec(reexec) => Err(reexec.execute()),
+    }
+}

@@ -82,9 +82,15 @@ impl Watchdog {
         self.units.iter().map(|(name, unit)| unit_view(name, unit, now)).collect()
     }
 
-    /// Whether every unit has been looked at since the start.
+    /// Whether every unit has been looked at since the start, or could not be.
     pub fn has_looked(&self) -> bool {
-        self.units.values().all(|unit| !matches!(unit.state, State::Unseen(_)))
+        let seen = |unit: &Unit| !matches!(unit.state, State::Unseen(_)) || unit.blind.is_some();
+        self.units.values().all(seen)
+    }
+
+    /// Whether nothing of any unit is left, and nothing is to be started.
+    pub fn is_all_down(&self) -> bool {
+        self.units.values().all(|unit| outcome_down(unit) == Outcome::Reached)
     }
 
     /// Whether `goal` is reached for a unit; none = there is no such unit.

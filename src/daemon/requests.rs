@@ -1,0 +1,209 @@
+//! What the verbs of the control socket lead to.
+
+use std::collections::BTreeMap;
+use std::os::fd::AsFd as _;
+use std::path::PathBuf;
+use std::rc::Rc;
+use std::time::Duration;
+
+use tokio::sync::oneshot;
+
+use super::control::Call;
+use super::reexec::{self, Reexec};
+use super::session::Session;
+use super::shared::chain;
+use super::turn::Daemon;
+use super::waiters::Waiter;
+use crate::decide::{Entry, Event, Goal, Request, UnitName};
+use crate::protocol::{Answer, Units, Verb};
+use crate::world::clock;
+
+/// An operator is told "not yet" after this time; what was asked goes on.
+const ANSWER_WITHIN: Duration = Duration::from_secs(120);
+
+impl Daemon {
+    /// Answers a call now, or sees to it that it is answered.
+    pub(super) fn call(&mut self, call: Call) {
+        let Call { verb, peer, answer } = call;
+        let by = peer.map_or("an unknown user".to_owned(), |uid| format!("uid {uid}"));
+        match verb {
+            Verb::Status { .. } => {
+                let status = self.status(clock::now());
+                reply(answer, Answer::Status(Box::new(status)));
+            }
+            Verb::Start(units) => self.bring(&units, Goal::Up, "start", &by, answer, Request::Start),
+            Verb::Stop(units) => self.bring(&units, Goal::Down, "stop", &by, answer, Request::Stop),
+            Verb::Restart { units, fresh } => {
+                self.bring(&units, Goal::Up, "restart", &by, answer, |units| Request::Restart {
+                    units,
+                    fresh,
+                });
+            }
+            Verb::Drain => {
+                self.draining = true;
+                let all = Units { units: Vec::new(), all: true };
+                self.bring(&all, Goal::Down, "drain", &by, answer, |_| Request::Drain);
+            }
+            Verb::Reload { binary, config } => self.reload(binary, config, peer, answer),
+            Verb::Pane { unit } => {
+                if let Some((session, answer)) = self.session(&unit, answer) {
+                    let found = session.server().map(|server| Answer::Pane {
+                        socket: server.socket().to_string_lossy().into_owned(),
+                        pane: server.pane().to_string(),
+                    });
+                    reply(answer, found.unwrap_or_else(|| not_up(&unit)));
+                }
+            }
+            Verb::Tell { unit, text } => {
+                if let Some((session, answer)) = self.session(&unit, answer) {
+                    self.note("operator", format!("tell {unit}, by {by}"));
+                    tokio::task::spawn_local(async move {
+                        reply(answer, tell(&session, &unit, &text).await);
+                    });
+                }
+            }
+            Verb::Screen { unit, history } => {
+                if let Some((session, answer)) = self.session(&unit, answer) {
+                    tokio::task::spawn_local(async move {
+                        reply(answer, screen(&session, &unit, history).await);
+                    });
+                }
+            }
+        }
+    }
+
+    /// Has units brought to a goal, and answers when they are there.
+    fn bring(
+        &mut self,
+        units: &Units,
+        goal: Goal,
+        verb: &'static str,
+        by: &str,
+        answer: oneshot::Sender<Answer>,
+        request: impl FnOnce(Vec<UnitName>) -> Request,
+    ) {
+        let (names, answer) = match self.resolve(units) {
+            Ok(names) => (names, answer),
+            Err(refusal) => return reply(answer, refusal),
+        };
+        let listed: Vec<_> = names.iter().map(UnitName::as_str).collect();
+        self.note("operator", format!("{verb} {}, by {by}", listed.join(" ")));
+        self.handle(Event::Asked(request(names.clone())));
+        let deadline = clock::now().mono + ANSWER_WITHIN;
+        self.waiters.push(Waiter::new(names, goal, deadline, answer));
+    }
+
+    fn resolve(&self, units: &Units) -> Result<Vec<UnitName>, Answer> {
+        if units.all {
+            return Ok(self.watchdog.names().cloned().collect());
+        }
+        units.units.iter().map(|unit| self.known(unit)).collect()
+    }
+
+    fn known(&self, unit: &str) -> Result<UnitName, Answer> {
+        self.watchdog.names().find(|name| name.as_str() == unit).cloned().ok_or_else(|| {
+            Answer::NoSuchUnit {
+                unit: unit.to_owned(),
+                known: self.watchdog.names().map(ToString::to_string).collect(),
+            }
+        })
+    }
+
+    /// The session of that name, or else the caller is told why there is none.
+    fn session(
+        &self,
+        unit: &str,
+        answer: oneshot::Sender<Answer>,
+    ) -> Option<(Rc<Session>, oneshot::Sender<Answer>)> {
+        let name = match self.known(unit) {
+            Ok(name) => name,
+            Err(refusal) => {
+                reply(answer, refusal);
+                return None;
+            }
+        };
+        match self.hands.session(&name) {
+            Some(session) => Some((session, answer)),
+            None => {
+                let why = format!("{unit} is no session in tmux: it has no screen");
+                reply(answer, Answer::Failed { why });
+                None
+            }
+        }
+    }
+
+    fn reload(
+        &mut self,
+        binary: Option<String>,
+        config: Option<String>,
+        peer: Option<u32>,
+        answer: oneshot::Sender<Answer>,
+    ) {
+        let ours = nix::unistd::geteuid().as_raw();
+        if peer != Some(0) && peer != Some(ours) {
+            let why = format!(
+                "only root or uid {ours} may reload the supervisor: it becomes the caller's binary"
+            );
+            return reply(answer, Answer::Failed { why });
+        }
+        let mut reexec = self.reexec_as_started();
+        if let Some(binary) = binary {
+            reexec.binary = PathBuf::from(binary);
+        }
+        if let Some(config) = config {
+            reexec.config = Some(PathBuf::from(config));
+        }
+        self.note("operator", format!("reload with {}", reexec.binary.display()));
+        let ask = self.ask_reexec.clone();
+        tokio::task::spawn_local(async move {
+            match reexec::check(&reexec).await {
+                Ok(()) => {
+                    reply(answer, Answer::Done { notes: BTreeMap::new() });
+                    // The answer is on its way before we are gone.
+                    tokio::task::yield_now().await;
+                    let _ = ask.send(reexec).await;
+                }
+                Err(why) => reply(answer, Answer::Failed { why }),
+            }
+        });
+    }
+
+    /// What a re-exec with the binary and config of our own start needs.
+    pub(super) fn reexec_as_started(&self) -> Reexec {
+        Reexec {
+            binary: self.shared.binary.clone(),
+            config: self.shared.config.file.clone(),
+            lock: self.lock.as_fd().try_clone_to_owned().ok(),
+            listener: self.listener.as_fd().try_clone_to_owned().ok(),
+        }
+    }
+
+    fn note(&self, event: &'static str, why: String) {
+        self.shared.journal(Entry { unit: None, event, why });
+    }
+}
+
+async fn tell(session: &Session, unit: &str, text: &str) -> Answer {
+    let Some(server) = session.server() else { return not_up(unit) };
+    match server.type_and_confirm(text).await {
+        Ok(()) => Answer::Done { notes: BTreeMap::new() },
+        Err(error) => Answer::Failed { why: format!("{unit}: {}", chain(&error)) },
+    }
+}
+
+async fn screen(session: &Session, unit: &str, history: bool) -> Answer {
+    let Some(server) = session.server() else { return not_up(unit) };
+    match server.capture(history, false).await {
+        Ok(text) => Answer::Screen { text },
+        Err(error) => Answer::Failed { why: format!("{unit}: {}", chain(&error)) },
+    }
+}
+
+fn not_up(unit: &str) -> Answer {
+    Answer::Failed { why: format!("{unit} has no terminal now: see `supervisor status {unit}`") }
+}
+
+fn reply(answer: oneshot::Sender<Answer>, what: Answer) {
+    // A caller that has hung up wants no answer.
+    let _ = answer.send(what);
+}

@@ -1,0 +1,314 @@
+//! What the hands of all units share.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::io;
+use std::os::fd::OwnedFd;
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+
+use super::environment::{self, Environment};
+use super::log_keeping::LogKeeping;
+use crate::config::{Config, Unit};
+use crate::decide::{Entry, Event, Process, Record, UnitName};
+use crate::world::cgroup::{Cgroups, Leaf};
+use crate::world::clock;
+use crate::world::group::Group;
+use crate::world::journal::{self, Journal};
+use crate::world::reaper::Reaper;
+use crate::world::records::{Anchor, Records};
+use crate::world::scope::{self, NoScope};
+use crate::world::spawn::{Gated, Launch, LaunchError, Stream};
+use crate::world::systemd::{Bus, Systemd};
+use crate::world::tmux::{Spawned, Spawner, Stdio, Tmux};
+
+/// How long the kernel may take to end a killed group; beyond it a process hangs in the kernel.
+pub(super) const KILL_CEILING: Duration = Duration::from_secs(10);
+/// The exit of a group's main process is told within this time of the group's end.
+pub(super) const TOLD_CEILING: Duration = Duration::from_secs(2);
+/// A unit starts uncapped rather than later than this.
+const SCOPE_CEILING: Duration = Duration::from_secs(10);
+
+/// The one set of things that there is once a daemon.
+pub(super) struct Shared {
+    pub(super) config: Config,
+    /// The mark of this supervisor's units: a digest of the state directory.
+    pub(super) instance: String,
+    pub(super) events: mpsc::UnboundedSender<Event>,
+    pub(super) records: RefCell<Records>,
+    pub(super) reaper: RefCell<Reaper>,
+    pub(super) cgroups: Option<Cgroups>,
+    pub(super) tmux: Option<Tmux>,
+    /// This very binary, as a path that can be executed.
+    pub(super) binary: PathBuf,
+    pub(super) journal: RefCell<Journal>,
+    pub(super) logs: LogKeeping,
+    /// What a unit was promised and does not get, in words.
+    pub(super) limits: RefCell<BTreeMap<UnitName, Vec<String>>>,
+}
+
+impl Shared {
+    pub(super) fn post(&self, event: Event) {
+        // The loop is gone only when the process is about to be.
+        let _ = self.events.send(event);
+    }
+
+    /// What a unit was promised and does not get is found anew at each start.
+    pub(super) fn clear_limits(&self, unit: &UnitName) {
+        self.limits.borrow_mut().remove(unit);
+    }
+
+    pub(super) fn limit(&self, unit: &UnitName, what: String) {
+        tracing::warn!(%unit, "{what}");
+        self.limits.borrow_mut().entry(unit.clone()).or_default().push(what);
+    }
+
+    pub(super) fn anchor(&self, unit: &UnitName) -> Anchor {
+        self.records.borrow().anchor(unit)
+    }
+
+    pub(super) fn record(&self, unit: &UnitName) -> Option<Record> {
+        self.records.borrow().units().get(unit).map(|kept| kept.record.clone())
+    }
+
+    /// Writes a record. One that cannot be written is no reason not to act: a successor finds
+    /// the unit by its marks.
+    pub(super) fn write(&self, unit: &UnitName, record: &Record, anchor: &Anchor) {
+        if let Err(error) = self.records.borrow_mut().set(unit, record, anchor) {
+            tracing::warn!(%unit, error = chain(&error), "cannot write the unit's record");
+        }
+    }
+
+    pub(super) fn forget(&self, unit: &UnitName) {
+        if let Err(error) = self.records.borrow_mut().forget(unit) {
+            tracing::warn!(%unit, error = chain(&error), "cannot remove the unit's record");
+        }
+    }
+
+    /// Writes what was seen or done into the journal and into our own log.
+    pub(super) fn journal(&self, entry: Entry) {
+        let Entry { unit, event, why } = entry;
+        match &unit {
+            Some(unit) => tracing::info!("{unit}: {event}{}", after_dash(&why)),
+            None => tracing::info!("{event}{}", after_dash(&why)),
+        }
+        let mut line = journal::Entry::new(clock::now().wall, event, why);
+        line.unit = unit.map(|unit| unit.to_string());
+        self.journal.borrow_mut().append(&line);
+    }
+
+    /// What is wrong with our own surroundings, in words.
+    pub(super) fn troubles(&self) -> Vec<String> {
+        let journal = self.journal.borrow();
+        let lost = journal.trouble().map(|trouble| {
+            format!("cannot write the journal ({} entries lost): {}", trouble.lost, trouble.why)
+        });
+        lost.into_iter().collect()
+    }
+
+    /// Ends what is left of a unit's last life, less the spared processes.
+    pub(super) async fn end_leftovers(
+        &self,
+        unit: &UnitName,
+        spare: &[Process],
+    ) -> Result<(), String> {
+        let mut group = self.group(unit);
+        group.spare = spare.to_vec();
+        let left = group.members();
+        if left.is_empty() {
+            return Ok(());
+        }
+        let why = format!("{} left of its last life are ended", left.len());
+        self.journal(Entry { unit: Some(unit.clone()), event: "leftovers", why });
+        group.end_now(KILL_CEILING).await.map_err(|error| error.to_string())
+    }
+
+    /// Caps the memory of a unit, if it is to be capped and somebody can; says whether.
+    pub(super) async fn cap_memory(&self, unit: &Unit, pids: &[i32]) -> bool {
+        let Some(memory_max) = unit.memory_max else { return false };
+        let name = format!("supervisor-{}-{}.scope", self.instance, unit.name);
+        let capped = async {
+            let bus = Bus::ours();
+            let systemd = Systemd::connect(bus.clone()).await;
+            let systemd = systemd.map_err(|source| NoScope::NoManager { bus, source })?;
+            scope::cap(&systemd, &name, pids, memory_max).await
+        };
+        match tokio::time::timeout(SCOPE_CEILING, capped).await {
+            Ok(Ok(())) => return true,
+            Ok(Err(error)) => {
+                self.limit(&unit.name, format!("memory_max is not kept: {}", chain(&error)));
+            }
+            Err(_) => {
+                self.limit(&unit.name, "memory_max is not kept: systemd does not answer".into());
+            }
+        }
+        false
+    }
+
+    /// The leaf that a unit is to be born into; none where there are no cgroups for us.
+    pub(super) fn leaf(&self, unit: &UnitName) -> Option<Leaf> {
+        match self.cgroups.as_ref()?.leaf(unit) {
+            Ok(leaf) => Some(leaf),
+            Err(error) => {
+                tracing::warn!(%unit, %error, "no cgroup for the unit: it is grouped by its marks");
+                None
+            }
+        }
+    }
+
+    /// Everything that belongs to a unit, as its record and its marks say.
+    pub(super) fn group(&self, unit: &UnitName) -> Group {
+        let anchor = self.anchor(unit);
+        let leaf = anchor.cgroup.and_then(|path| Leaf::at(path, &self.instance));
+        let main = self.record(unit).and_then(|record| record.process);
+        Group { unit: unit.clone(), instance: self.instance.clone(), leaf, main, spare: Vec::new() }
+    }
+
+    pub(super) fn log_path(&self, unit: &UnitName) -> PathBuf {
+        self.config.supervisor.state_dir.join("logs").join(format!("{unit}.log"))
+    }
+
+    /// The environment of a unit's next process. Reads its environment file, on a thread of its
+    /// own: the file may lie on a mount that hangs.
+    pub(super) async fn environment(&self, unit: &Unit) -> Result<Environment, String> {
+        let inherited: Vec<_> = std::env::vars_os().collect();
+        if unit.environment_file.is_none() {
+            return environment::of_unit(unit, &self.instance, inherited)
+                .map_err(|error| chain(&error));
+        }
+        let (unit, instance) = (unit.clone(), self.instance.clone());
+        let read = tokio::task::spawn_blocking(move || {
+            environment::of_unit(&unit, &instance, inherited).map_err(|error| chain(&error))
+        });
+        read.await.map_err(|error| error.to_string())?
+    }
+}
+
+/// Forks into the leaf, or without one where that cannot be opened.
+pub(super) fn fork(mut launch: Launch, leaf: Option<&Leaf>) -> Result<Gated, LaunchError> {
+    launch.cgroup = leaf.and_then(|leaf| leaf.open().ok());
+    launch.fork()
+}
+
+/// Gives the tmux hands their child processes, born into the unit's leaf.
+pub(super) struct LeafSpawner {
+    pub(super) leaf: Option<Leaf>,
+}
+
+impl Spawner for LeafSpawner {
+    fn spawn(
+        &self,
+        argv: Vec<OsString>,
+        env: Vec<(OsString, OsString)>,
+        stdio: Stdio,
+    ) -> io::Result<Spawned> {
+        let launch = Launch {
+            argv,
+            env,
+            directory: None,
+            stdin: Stream::Fd(stdio.stdin),
+            stdout: Stream::Fd(stdio.stdout),
+            stderr: Stream::Fd(stdio.stderr),
+            cgroup: None,
+        };
+        let gated = fork(launch, self.leaf.as_ref()).map_err(io::Error::other)?;
+        let running = gated.open();
+        Ok(Spawned { process: running.process, pidfd: running.pidfd })
+    }
+}
+
+/// At most one task at a time: a new one ends the one before.
+#[derive(Default)]
+pub(super) struct Slot(RefCell<Option<JoinHandle<()>>>);
+
+impl Slot {
+    pub(super) fn run(&self, task: impl Future<Output = ()> + 'static) {
+        let new = tokio::task::spawn_local(task);
+        if let Some(old) = self.0.borrow_mut().replace(new) {
+            old.abort();
+        }
+    }
+
+    pub(super) fn stop(&self) {
+        if let Some(old) = self.0.borrow_mut().take() {
+            old.abort();
+        }
+    }
+}
+
+/// The process that is being watched, so that whoever ends it can wait for its exit to be told.
+pub(super) struct Watched {
+    now: tokio::sync::watch::Sender<Option<Process>>,
+    slot: Slot,
+}
+
+impl Default for Watched {
+    fn default() -> Self {
+        Self { now: tokio::sync::watch::Sender::new(None), slot: Slot::default() }
+    }
+}
+
+impl Watched {
+    pub(super) fn is(&self, process: Process) -> bool {
+        *self.now.borrow() == Some(process)
+    }
+
+    /// Runs `tell` when the handle says that the process has ended.
+    pub(super) fn watch(
+        self: &Rc<Self>,
+        process: Process,
+        pidfd: OwnedFd,
+        tell: impl AsyncFnOnce(OwnedFd) + 'static,
+    ) {
+        if self.is(process) {
+            return;
+        }
+        self.now.send_replace(Some(process));
+        let this = Rc::clone(self);
+        self.slot.run(async move {
+            if let Err(error) = crate::world::pidfd::exited(&pidfd).await {
+                // Without the handle nothing would ever be noticed again; systemd starts us anew.
+                tracing::error!(pid = process.pid, %error, "cannot watch a process");
+                std::process::abort();
+            }
+            tell(pidfd).await;
+            this.now.send_if_modified(|now| now.take_if(|it| *it == process).is_some());
+        });
+    }
+
+    /// Waits until no process is watched: the exit of the last one has been told.
+    pub(super) async fn told(&self) {
+        let mut now = self.now.subscribe();
+        // The sender lives as long as we do.
+        let _ = now.wait_for(Option::is_none).await;
+    }
+}
+
+/// An error and everything under it, in one line.
+pub(super) fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(error) = source {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        source = error.source();
+    }
+    text
+}
+
+fn after_dash(why: &str) -> String {
+    if why.is_empty() { String::new() } else { format!(" - {why}") }
+}
+
+/// The digest by which the units of one state directory are marked.
+pub(super) fn instance(state_dir: &Path) -> String {
+    use sha2::Digest as _;
+    use std::os::unix::ffi::OsStrExt as _;
+    let digest = sha2::Sha256::digest(state_dir.as_os_str().as_bytes());
+    digest.iter().take(6).map(|byte| format!("{byte:02x}")).collect()
+}
