@@ -1,2 +1,9 @@
 //! The hands: one file for each thing outside. No policy here: what is to be done, and when, is
 //! decided elsewhere.
+
+pub mod cgroup;
+pub mod group;
+pub mod pidfd;
+pub mod procs;
+pub mod reaper;
+pub mod spawn;
