@@ -393,4 +393,4 @@ fn is_delegated(directory: &Path) -> bool {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

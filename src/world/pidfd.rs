@@ -21,7 +21,8 @@ use crate::decide::Process;
 /// What the kernel says, for instance that there are too many open files: then nothing is known
 /// of the process.
 pub fn open(process: Process) -> io::Result<Option<OwnedFd>> {
-    let Some(pid) = Pid::from_raw(process.pid).filter(|_| process.pid > 0) else { return Ok(None) };
+    let positive = Some(process.pid).filter(|pid| *pid > 0);
+    let Some(pid) = positive.and_then(Pid::from_raw) else { return Ok(None) };
     let handle = match pidfd_open(pid, PidfdFlags::empty()) {
         Ok(handle) => handle,
         // A thread's id is no process (EINVAL): the number has been used again.

@@ -424,6 +424,8 @@ const REPORT: RawFd = 4;
 const ABOVE: c_int = 10;
 /// The last signal, the real-time ones included.
 const LAST_SIGNAL: c_int = 64;
+/// How long the kernel's set of signals is.
+const SIGSET_BYTES: usize = 8;
 
 const STAGE_FILES: u8 = 1;
 const STAGE_DIRECTORY: u8 = 2;
@@ -492,14 +494,22 @@ impl Child<'_> {
                 0,
             );
 
-            let mut default: libc::sigaction = std::mem::zeroed();
-            default.sa_sigaction = libc::SIG_DFL;
+            // The C library would not touch two signals that it keeps for itself. Zeroes are the
+            // kernel's `struct sigaction` for the default.
+            let default = [0_u64; 8];
             for signal in 1..=LAST_SIGNAL {
-                libc::sigaction(signal, &raw const default, ptr::null_mut());
+                let old = ptr::null_mut::<u64>();
+                libc::syscall(
+                    libc::SYS_rt_sigaction,
+                    signal,
+                    &raw const default,
+                    old,
+                    SIGSET_BYTES,
+                );
             }
-            let mut none: libc::sigset_t = std::mem::zeroed();
-            libc::sigemptyset(&raw mut none);
-            libc::sigprocmask(libc::SIG_SETMASK, &raw const none, ptr::null_mut());
+            let (none, old) = (0_u64, ptr::null_mut::<u64>());
+            let how = libc::SIG_SETMASK;
+            libc::syscall(libc::SYS_rt_sigprocmask, how, &raw const none, old, SIGSET_BYTES);
 
             let mut byte = 0_u8;
             loop {
