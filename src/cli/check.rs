@@ -35,7 +35,7 @@ pub(super) fn run(context: &Context, args: &args::Check) -> Result<(), Failure> 
         let rows = problems.iter();
         let rows =
             rows.map(|(what, why)| [Cell::new(BAD, &format!("{what}:")), Cell::new(PLAIN, why)]);
-        put(&Table { heads: ["", ""], rows: rows.collect() }.text(None))
+        put(&Table::new(["", ""], rows.collect()).text(None))
     };
     if !problems.is_empty() {
         return Err(Failure::Said);

@@ -30,7 +30,7 @@ pub(super) fn run(context: &Context, args: args::CheckConfig) -> Result<(), Fail
     if !config.not_acted_on.is_empty() {
         let rows = config.not_acted_on.iter();
         let rows = rows.map(|what| [Cell::new(FAINT, "not acted on yet:"), Cell::new(ODD, what)]);
-        text += &Table { heads: ["", ""], rows: rows.collect() }.text(None);
+        text += &Table::new(["", ""], rows.collect()).text(None);
     }
     put(&text)
 }

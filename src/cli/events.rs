@@ -67,7 +67,7 @@ fn text(lines: &str, view: &View, zone: &TimeZone) -> String {
     if rows.is_empty() {
         return String::new();
     }
-    Table { heads: [""; 4], rows }.text(view.width)
+    Table::new([""; 4], rows).at_least([0, UNIT_WIDTH, EVENT_WIDTH, 0]).text(view.width)
 }
 
 fn row(line: &str, zone: &TimeZone) -> [Cell; 4] {
@@ -86,14 +86,10 @@ fn row(line: &str, zone: &TimeZone) -> [Cell; 4] {
     );
     [
         Cell::new(FAINT, &local(&word("at"), zone)),
-        Cell::new(BOLD, &padded(&word("unit"), UNIT_WIDTH)),
-        Cell::new(style(&event), &padded(&event.replace('_', " "), EVENT_WIDTH)),
+        Cell::new(BOLD, &word("unit")),
+        Cell::new(style(&event), &event.replace('_', " ")),
         Cell::joined(pieces, " "),
     ]
-}
-
-fn padded(word: &str, width: usize) -> String {
-    format!("{word:width$}")
 }
 
 /// The time on the wall of whoever reads. The file and --json keep the exact one.

@@ -40,8 +40,8 @@ fn text(boots: &[Reboot], log: &str, view: &View) -> String {
         ]
     });
     let heads = ["#", "AT", "", "BOOT_ID"];
-    let head = Table { heads: [""], rows: vec![[head]] }.text(None);
-    format!("{head}\n{}", Table { heads, rows: rows.collect() }.text(view.width))
+    let head = Table::new([""], vec![[head]]).text(None);
+    format!("{head}\n{}", Table::new(heads, rows.collect()).text(view.width))
 }
 
 #[cfg(test)]

@@ -176,18 +176,33 @@ impl Cell {
 /// Rows under aligned headings. Only the last column is ever cut.
 #[derive(Debug)]
 pub(super) struct Table<const N: usize> {
-    pub(super) heads: [&'static str; N],
-    pub(super) rows: Vec<[Cell; N]>,
+    heads: [&'static str; N],
+    rows: Vec<[Cell; N]>,
+    least: [usize; N],
 }
 
 impl<const N: usize> Table<N> {
-    /// As lines, each ended; an empty row of heads is left out.
+    /// With columns as wide as what is in them. Empty heads are left out.
+    pub(super) fn new(heads: [&'static str; N], rows: Vec<[Cell; N]>) -> Self {
+        Self { heads, rows, least: [0; N] }
+    }
+
+    /// With columns of at least so many characters.
+    pub(super) fn at_least(self, least: [usize; N]) -> Self {
+        Self { least, ..self }
+    }
+
+    /// As lines, each ended.
     pub(super) fn text(self, width: Option<usize>) -> String {
         let heads = self.heads.map(|head| Cell::new(FAINT, head));
         let headed = heads.iter().any(|head| !head.is_empty());
         let rows: Vec<[Cell; N]> = headed.then_some(heads).into_iter().chain(self.rows).collect();
         let widths: Vec<usize> = (0..N)
-            .map(|i| rows.iter().filter_map(|row| row.get(i)).map(Cell::width).max().unwrap_or(0))
+            .zip(self.least)
+            .map(|(i, least)| {
+                let cells = rows.iter().filter_map(|row| row.get(i));
+                cells.map(Cell::width).max().unwrap_or(0).max(least)
+            })
             .collect();
         let before_last: usize =
             widths.iter().take(N.saturating_sub(1)).map(|width| width + GAP.len()).sum();
@@ -332,7 +347,7 @@ mod tests {
                 ],
                 [Cell::new(PLAIN, "c"), Cell::new(PLAIN, "x"), Cell::default()],
             ];
-            let text = Table { heads: ["N", "S", "WHY"], rows }.text(width);
+            let text = Table::new(["N", "S", "WHY"], rows).text(width);
             strip_str(&text).to_string()
         };
         assert_eq!(

@@ -45,7 +45,7 @@ fn text(notes: &BTreeMap<String, String>) -> String {
     if notes.is_empty() {
         return String::new();
     }
-    Table { heads: ["", ""], rows: rows.collect() }.text(None)
+    Table::new(["", ""], rows.collect()).text(None)
 }
 
 fn name(which: &Which) -> String {

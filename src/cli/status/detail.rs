@@ -49,8 +49,8 @@ pub(super) fn text(unit: &UnitStatus, view: &View) -> String {
         line("not granted", Cell::new(ODD, limit));
     }
     rows.retain(|[_, cell]| !cell.is_empty());
-    let title = Table { heads: [""], rows: vec![[title]] }.text(None);
-    let body = Table { heads: ["", ""], rows }.text(None);
+    let title = Table::new([""], vec![[title]]).text(None);
+    let body = Table::new(["", ""], rows).text(None);
     title + &indented(&body)
 }
 

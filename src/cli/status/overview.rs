@@ -58,7 +58,7 @@ fn head(status: &Status, view: &View) -> String {
         line("trouble", Cell::new(BAD, trouble));
     }
     // Troubles are told whole: a cut one cannot be acted on.
-    Table { heads: ["", ""], rows }.text(None)
+    Table::new(["", ""], rows).text(None)
 }
 
 fn plan(plan: &PlanStatus) -> Option<Cell> {
@@ -115,7 +115,7 @@ fn table(status: &Status, view: &View) -> String {
             ]
         })
         .collect();
-    Table { heads, rows }.text(view.width)
+    Table::new(heads, rows).text(view.width)
 }
 
 /// On a terminal with a mark before it; a pipe wants the name as its first word.
