@@ -7,8 +7,8 @@ use thiserror::Error;
 
 use super::seams::config::ConfigError;
 
-/// Names further away than this are no slip of the finger.
-const SLIP: usize = 3;
+/// Names with more wrong letters than this are no slip of the finger.
+const SLIPS_MAX: usize = 3;
 
 /// Why a verb did not succeed. The message is one line: what was tried, on what, what to do.
 #[derive(Debug, Error)]
@@ -116,7 +116,8 @@ fn suggestion(unit: &str, known: &[String]) -> String {
     let nearest = known
         .iter()
         .map(|name| (distance(unit, name), name))
-        .filter(|(slips, name)| *slips <= SLIP && *slips < name.chars().count())
+        // Two in three letters swapped is a slip of the finger; three in four is another word.
+        .filter(|(slips, name)| *slips <= SLIPS_MAX && 3 * slips <= 2 * name.chars().count())
         .min();
     let names = known.join(", ");
     match nearest {

@@ -111,7 +111,9 @@ fn session(
         Ok(screen) => text.extend(screen.bytes()),
         // The dead can be read without the daemon, and of a session that is down there is no pane.
         Err(Failure::NoDaemon { .. }) => {}
-        Err(Failure::Failed(_)) if !text.is_empty() => {}
+        Err(failure @ Failure::Failed(_)) if !text.is_empty() => {
+            super::note(&format!("only the dead are shown: {failure}"));
+        }
         Err(failure) => return Err(failure),
     }
     let from = match lines {

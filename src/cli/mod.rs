@@ -182,9 +182,14 @@ fn without_json(verb: &Verb) -> Option<&'static str> {
 /// Says why on standard error and gives the exit code.
 fn report(failure: &Failure) -> ExitCode {
     if !failure.is_silent() {
-        let head = render::paint(render::BAD, "supervisor:");
-        // Nobody is left to be told that nobody can be told.
-        let _ = writeln!(anstream::stderr(), "{head} {failure}");
+        note(&failure.to_string());
     }
     failure.into()
+}
+
+/// One line on standard error.
+fn note(text: &str) {
+    let head = render::paint(render::BAD, "supervisor:");
+    // Nobody is left to be told that nobody can be told.
+    let _ = writeln!(anstream::stderr(), "{head} {text}");
 }

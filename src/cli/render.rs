@@ -1,8 +1,10 @@
 //! Text for people: colours, aligned tables, relative times, exits in words. Everything is written
 //! with colour; [`put`] takes it out again where nobody would see it.
 
+use std::borrow::Cow;
 use std::io::{IsTerminal, Write};
 
+use anstream::adapter::strip_str;
 use anstyle::{AnsiColor, Style};
 use jiff::Timestamp;
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
@@ -58,8 +60,16 @@ impl View {
 /// # Errors
 /// [`Failure::Output`]
 pub(super) fn put(text: &str) -> Result<(), Failure> {
-    let mut out = anstream::stdout().lock();
-    out.write_all(text.as_bytes()).and_then(|()| out.flush()).map_err(Failure::Output)
+    put_raw(seen(text).as_bytes())
+}
+
+/// `text` as it is seen on standard output: without its colours where none are wanted.
+pub(super) fn seen(text: &str) -> Cow<'_, str> {
+    if anstream::AutoStream::choice(&std::io::stdout()) == anstream::ColorChoice::Never {
+        Cow::Owned(strip_str(text).to_string())
+    } else {
+        Cow::Borrowed(text)
+    }
 }
 
 /// Writes to standard output, byte for byte.
@@ -286,9 +296,7 @@ pub(super) fn count(number: usize, one: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use anstream::adapter::strip_str;
-
-    use super::{BAD, Cell, GOOD, PLAIN, Table, clean, exit, relative, span};
+    use super::{BAD, Cell, GOOD, PLAIN, Table, clean, exit, relative, span, strip_str};
     use crate::protocol::LastExit;
 
     #[test]

@@ -309,6 +309,17 @@ fn a_session_is_read_from_its_dead_to_its_living_pane() {
 }
 
 #[test]
+fn of_a_session_that_is_down_the_dead_are_shown_all_the_same() {
+    let house = House::new();
+    house.write("state/logs/shell.log", "dead\n");
+    let daemon = house.daemon(&[r#"{"v":1,"answer":"failed","why":"shell has no pane"}"#]);
+    let output = house.run(&["logs", "shell"]);
+    assert_eq!(succeeds(&output), "dead\n");
+    assert_eq!(err(&output), "supervisor: only the dead are shown: shell has no pane\n");
+    daemon.join().expect("it ended");
+}
+
+#[test]
 fn a_followed_log_goes_on_with_what_is_added() {
     let house = House::new();
     house.write("state/logs/web.log", "one\n");

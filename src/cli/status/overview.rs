@@ -155,6 +155,8 @@ pub(super) fn state_style(state: &str) -> Style {
 
 pub(super) fn reading(unit: &UnitStatus) -> Cell {
     let style = match unit.reading.as_str() {
+        // Of what shall not run and does not, nothing is expected.
+        _ if unit.state == "stopped" => FAINT,
         "ready" | "working" | "idle" => GOOD,
         "starting" => BUSY,
         "unready" | "dialog" | "limited" | "stalled" => ODD,

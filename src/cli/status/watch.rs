@@ -12,7 +12,7 @@ use super::overview::{footer, more};
 use super::{find, text};
 use crate::cli::client::{AT_ONCE, Answers, Client, Next, snapshot};
 use crate::cli::failure::Failure;
-use crate::cli::render::{View, put, put_raw};
+use crate::cli::render::{View, put, put_raw, seen};
 use crate::protocol::{Status, Verb};
 
 /// Relative times are told in seconds, so the picture is redrawn as often. Also how long a lost
@@ -95,7 +95,7 @@ fn picture(client: &Client, answers: Answers, unit: Option<&str>) -> Result<(), 
         if let Some(status) = &shown {
             let view = View::of_stdout();
             let lost = answers.is_none().then_some(GONE);
-            put(&frame(&text(status, unit, &view)?, lost, &view))?;
+            put_raw(frame(&text(status, unit, &view)?, lost, &view).as_bytes())?;
         }
     }
     Ok(())
@@ -109,7 +109,8 @@ fn frame(text: &str, lost: Option<&str>, view: &View) -> String {
     let room = view.height.unwrap_or(usize::MAX).saturating_sub(3).max(1);
     let mut frame = "\x1b[H".to_owned();
     let mut line = |text: &str| {
-        frame.push_str(text);
+        // Only the colours may be unwanted, never the movements of the cursor.
+        frame.push_str(&seen(text));
         frame.push_str("\x1b[K\n");
     };
     if lines.len() > room {
