@@ -85,6 +85,16 @@ pub struct Units {
     pub all: bool,
 }
 
+/// One answer on its way.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Reply {
+    /// [`VERSION`] of the daemon.
+    pub v: u32,
+    /// What it says.
+    #[serde(flatten)]
+    pub answer: Answer,
+}
+
 /// One answer.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(tag = "answer", rename_all = "snake_case")]
@@ -149,6 +159,9 @@ pub struct DaemonStatus {
     pub boot_id: String,
     /// The first look is done.
     pub ready: bool,
+    /// When the loop last came round (RFC 3339): what `check --max-age` judges by.
+    #[serde(default)]
+    pub alive_at: Option<String>,
     /// What is wrong with the daemon's own surroundings (a full disk, say), in words.
     #[serde(default)]
     pub troubles: Vec<String>,

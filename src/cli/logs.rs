@@ -1,0 +1,163 @@
+//! `logs`: what a unit has put out. Read from the files, so that it works with the daemon dead; only
+//! the pane of a living session is asked of the daemon.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Context as _;
+
+use super::args::{self, Lines};
+use super::client::Client;
+use super::failure::Failure;
+use super::render::put_raw;
+use super::seams::logs::{Follower, read};
+use super::{Context, client};
+use crate::config::Config;
+use crate::decide::{UnitKind, UnitName};
+
+/// The daemon's own log goes by a name that no unit can have.
+const SUPERVISOR: &str = "supervisor";
+
+/// Prints them, and what is added if asked to.
+pub(super) fn run(context: &Context, args: &args::Logs) -> Result<(), Failure> {
+    let (file, config) = context.config()?;
+    let client = client(file, &config);
+    let log = find(&config, &args.unit)?;
+    match (log, args.screen) {
+        (Log::Of(UnitKind::Session | UnitKind::Orchestrator, _), true) => {
+            put_raw(screen(&client, &args.unit, false)?.as_bytes())
+        }
+        (Log::Of(UnitKind::Service, _) | Log::Left(_) | Log::Own(_), true) => Err(Failure::Usage(
+            format!("{:?} is no session and has no screen: leave out --screen", args.unit),
+        )),
+        (Log::Of(UnitKind::Session | UnitKind::Orchestrator, path), false) => {
+            session(&client, &args.unit, &path, args.tail.lines, args.tail.follow)
+        }
+        (Log::Of(UnitKind::Service, path) | Log::Left(path) | Log::Own(path), false) => {
+            file_of(&path, args.tail.lines, args.tail.follow)
+        }
+    }
+}
+
+/// Whose log, and where.
+enum Log {
+    /// A unit of the configuration.
+    Of(UnitKind, PathBuf),
+    /// A unit that the configuration no longer names.
+    Left(PathBuf),
+    /// The supervisor's own.
+    Own(PathBuf),
+}
+
+fn find(config: &Config, name: &str) -> Result<Log, Failure> {
+    let unknown = || Failure::NoSuchUnit {
+        unit: name.to_owned(),
+        known: config
+            .units
+            .keys()
+            .map(|known| known.as_str().to_owned())
+            .chain([SUPERVISOR.to_owned()])
+            .collect(),
+    };
+    let path = config.supervisor.state_dir.join("logs").join(format!("{name}.log"));
+    if name == SUPERVISOR {
+        return Ok(Log::Own(path));
+    }
+    // What is no name must not become part of a path.
+    let unit = UnitName::new(name).map_err(|_| unknown())?;
+    match config.units.get(&unit) {
+        Some(unit) => Ok(Log::Of(unit.kind, path)),
+        None if path.exists() => Ok(Log::Left(path)),
+        None => Err(unknown()),
+    }
+}
+
+/// A log file, and what is added to it.
+fn file_of(path: &Path, lines: Lines, follow: bool) -> Result<(), Failure> {
+    let (past, end) = past(path, lines)?;
+    put_raw(&past)?;
+    if !follow {
+        return Ok(());
+    }
+    let cannot = || format!("cannot follow {}", path.display());
+    let mut follower = Follower::new(path, end).with_context(cannot)?;
+    loop {
+        put_raw(&follower.next().with_context(cannot)?)?;
+    }
+}
+
+fn past(path: &Path, lines: Lines) -> Result<(Vec<u8>, u64), Failure> {
+    let lines = match lines {
+        Lines::All => None,
+        Lines::Last(lines) => Some(lines),
+    };
+    Ok(read(path, lines).with_context(|| format!("cannot read {}", path.display()))?)
+}
+
+/// The last screens of the dead, then the pane of the living with all that has scrolled away.
+fn session(
+    client: &Client,
+    unit: &str,
+    path: &Path,
+    lines: Lines,
+    follow: bool,
+) -> Result<(), Failure> {
+    if follow {
+        return Err(Failure::Usage(format!(
+            "{unit:?} is a session, which redraws its screen: `supervisor attach {unit}` follows it"
+        )));
+    }
+    let (mut text, _) = past(path, lines)?;
+    match screen(client, unit, true) {
+        Ok(screen) => text.extend(screen.bytes()),
+        // The dead can be read without the daemon, and of a session that is down there is no pane.
+        Err(Failure::NoDaemon { .. }) => {}
+        Err(failure @ Failure::Failed(_)) if !text.is_empty() => {
+            super::note(&format!("only the dead are shown: {failure}"));
+        }
+        Err(failure) => return Err(failure),
+    }
+    let from = match lines {
+        Lines::All => 0,
+        Lines::Last(lines) => start_of_last(&text, lines),
+    };
+    put_raw(text.get(from..).unwrap_or_default())
+}
+
+/// Where the last `lines` lines begin.
+fn start_of_last(text: &[u8], lines: usize) -> usize {
+    let body = text.strip_suffix(b"\n").unwrap_or(text);
+    if lines == 0 {
+        return text.len();
+    }
+    let mut breaks = body.iter().enumerate().rev().filter(|(_, byte)| **byte == b'\n');
+    breaks.nth(lines - 1).map_or(0, |(at, _)| at + 1)
+}
+
+/// A pane as text, without the empty lines below what was written.
+fn screen(client: &Client, unit: &str, history: bool) -> Result<String, Failure> {
+    Ok(match client.screen(unit, history)?.trim_end() {
+        "" => String::new(),
+        text => format!("{text}\n"),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::start_of_last;
+
+    #[test]
+    fn the_last_lines_are_counted_with_and_without_an_end() {
+        for (text, lines, last) in [
+            ("", 3, ""),
+            ("a\nb\nc\n", 0, ""),
+            ("a\nb\nc\n", 1, "c\n"),
+            ("a\nb\nc", 2, "b\nc"),
+            ("a\nb\nc\n", 3, "a\nb\nc\n"),
+            ("a\nb\nc\n", 9, "a\nb\nc\n"),
+            ("a\n\n\n", 2, "\n\n"),
+        ] {
+            let from = start_of_last(text.as_bytes(), lines);
+            assert_eq!(text.get(from..), Some(last), "{text:?} {lines}");
+        }
+    }
+}
