@@ -75,6 +75,34 @@ pub struct Unit {
     pub session: Option<SessionKeys>,
 }
 
+impl Unit {
+    /// A unit that no config names any more: enough to look at it and to end it.
+    pub fn retired(name: UnitName, kind: UnitKind) -> Self {
+        Self {
+            name,
+            kind,
+            program: Program::Command(Vec::new()),
+            directory: None,
+            environment: BTreeMap::new(),
+            environment_file: None,
+            path: Vec::new(),
+            after: Vec::new(),
+            ready: None,
+            memory_max: None,
+            restart: Restart {
+                first_delay: Duration::ZERO,
+                backoff: Backoff { from: Duration::ZERO, to: Duration::ZERO },
+                stable_after: Duration::MAX,
+                crash_loop: CrashLoop { starts: 0, within: Duration::MAX, retry: None },
+            },
+            restart_on_change: false,
+            on_exit: OnExit::Restart,
+            stop_grace: Duration::from_secs(10),
+            session: None,
+        }
+    }
+}
+
 /// What a unit runs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Program {
@@ -111,6 +139,18 @@ pub enum Agent {
     Gemini,
     /// opencode.
     Opencode,
+}
+
+impl Agent {
+    /// Its name in the config.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Claude => "claude",
+            Self::Codex => "codex",
+            Self::Gemini => "gemini",
+            Self::Opencode => "opencode",
+        }
+    }
 }
 
 /// `ready = { log = "…", within = "…" }`

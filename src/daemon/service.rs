@@ -110,7 +110,7 @@ impl Service {
     /// lost. Its main process leads a session, as every child of ours does.
     fn find_by_marks(&self) -> Option<Process> {
         let pids = procs::marked(&self.unit.name, &self.shared.instance);
-        let leaders = pids.into_iter().filter_map(procs::stat).filter(|it| it.leads_session());
+        let leaders = pids.into_iter().filter_map(procs::stat).filter(|it| it.session == it.process.pid);
         leaders.map(|it| it.process).min_by_key(|process| process.start)
     }
 
@@ -197,6 +197,6 @@ impl Service {
     }
 
     fn ready_watch(&self, ready: &Ready, offset: u64) -> ReadyWatch {
-        ReadyWatch::new(self.shared.log_path(&self.unit.name), offset, ready.log.clone())
+        ReadyWatch::new(&self.shared.log_path(&self.unit.name), offset, &ready.log)
     }
 }

@@ -14,9 +14,9 @@ use crate::config::Unit;
 use crate::decide::{Entry, Event, Exit, Look, Process, Record, Ticket};
 use crate::world::clock;
 use crate::world::launch::LaunchFile;
-use crate::world::logs;
 use crate::world::pidfd;
 use crate::world::records::Anchor;
+use crate::world::screens;
 use crate::world::tmux::{
     Notifications, PaneProgram, ReconnectError, Server, ServerSpec, Size, Tmux, Up,
 };
@@ -287,10 +287,10 @@ impl Session {
     /// Puts the last screen into the session's log, for `logs`.
     fn keep(&self, process: Process, exit: Exit, screen: &str) {
         let at = clock::rfc3339(clock::now().wall);
-        let head = format!("--- pid {} {exit} at {at}; its screen was:\n", process.pid);
-        let text = format!("{head}{}\n", screen.trim_end());
-        let path = self.shared.log_path(&self.unit.name);
-        if let Err(error) = logs::append(&path, text.as_bytes()) {
+        let head = format!("--- pid {} {exit} at {at}; its screen was:", process.pid);
+        let log = self.shared.log_path(&self.unit.name);
+        let limits = &self.shared.config.supervisor;
+        if let Err(error) = screens::keep(&log, &head, screen, limits.log_max, limits.log_keep) {
             tracing::warn!(unit = %self.unit.name, error = chain(&error), "the last screen is lost");
         }
     }

@@ -306,7 +306,7 @@ fn after_dash(why: &str) -> String {
 }
 
 /// The digest by which the units of one state directory are marked.
-pub(super) fn instance(state_dir: &Path) -> String {
+pub fn instance(state_dir: &Path) -> String {
     use sha2::Digest as _;
     use std::os::unix::ffi::OsStrExt as _;
     let digest = sha2::Sha256::digest(state_dir.as_os_str().as_bytes());

@@ -44,3 +44,23 @@ pub struct Record {
     /// Not to be started before.
     pub not_before: Option<Mono>,
 }
+
+impl Record {
+    /// The record of a unit that was never started.
+    pub const fn new(kind: UnitKind) -> Self {
+        Self {
+            process: None,
+            since: None,
+            since_wall: None,
+            ready: false,
+            spec: String::new(),
+            kind,
+            crashes: Vec::new(),
+            level: 0,
+            looping: false,
+            total: 0,
+            last_exit: None,
+            not_before: None,
+        }
+    }
+}

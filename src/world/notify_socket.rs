@@ -68,6 +68,11 @@ impl Notifier {
         Ok(Self { to: Some((ours, address)) })
     }
 
+    /// A notifier to nobody.
+    pub fn silent() -> Self {
+        Self { to: None }
+    }
+
     /// Whether anybody listens.
     pub fn is_heard(&self) -> bool {
         self.to.is_some()

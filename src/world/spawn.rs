@@ -12,7 +12,7 @@
 
 use std::ffi::{CString, OsStr, OsString};
 use std::io;
-use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 use std::ptr;
@@ -339,6 +339,24 @@ pub enum ExecError {
 /// What the kernel says.
 pub fn make_subreaper() -> io::Result<()> {
     Ok(rustix::process::set_child_subreaper(Some(rustix::process::getpid()))?)
+}
+
+/// Takes over a descriptor that the image before us left open for us; `None` if no such descriptor
+/// is open. Each number may be taken once, before anything else is opened.
+pub fn inherit(fd: RawFd) -> Option<OwnedFd> {
+    if fd <= 2 || nix::fcntl::fcntl(borrow(fd), nix::fcntl::FcntlArg::F_GETFD).is_err() {
+        return None;
+    }
+    // SAFETY: the descriptor is open, and by the caller's promise nobody else owns it: it was
+    // open before this image began, and is taken once.
+    let fd = unsafe { OwnedFd::from_raw_fd(fd) };
+    rustix::io::fcntl_setfd(&fd, rustix::io::FdFlags::CLOEXEC).ok()?;
+    Some(fd)
+}
+
+fn borrow(fd: RawFd) -> BorrowedFd<'static> {
+    // SAFETY: it is used for one call that answers EBADF where nothing is open.
+    unsafe { BorrowedFd::borrow_raw(fd) }
 }
 
 /// The status, as `wait` would have it, of a process that someone else has collected; `None` if
