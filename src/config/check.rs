@@ -226,11 +226,7 @@ impl Check<'_> {
 }
 
 /// A question that names the likely word, or the list of those there are.
-fn one_of<'k>(
-    word: &str,
-    kind: &str,
-    known: impl Iterator<Item = &'k str> + Clone,
-) -> String {
+fn one_of<'k>(word: &str, kind: &str, known: impl Iterator<Item = &'k str> + Clone) -> String {
     match nearest(word, known.clone()) {
         Some(near) => format!("did you mean {near:?}?"),
         None => match known.collect::<Vec<_>>().join(", ") {

@@ -76,9 +76,9 @@ impl<'t> Document<'t> {
         let mut value: Option<&Spanned<DeValue<'_>>> = None;
         for step in key.steps() {
             let found = match step {
-                Step::Name(name) => table.and_then(|table| table.get_key_value(name.as_str())).map(
-                    |(key, value)| (key.span().start, value),
-                ),
+                Step::Name(name) => table
+                    .and_then(|table| table.get_key_value(name.as_str()))
+                    .map(|(key, value)| (key.span().start, value)),
                 Step::Item(index) => value
                     .and_then(|value| value.get_ref().as_array()?.get(*index))
                     .map(|value| (value.span().start, value)),
@@ -129,11 +129,7 @@ fn for_each(table: &DeTable<'_>, above: &Key, visit: &mut impl FnMut(&Key, &Rang
     }
 }
 
-fn for_value(
-    value: &Spanned<DeValue<'_>>,
-    key: &Key,
-    visit: &mut impl FnMut(&Key, &Range<usize>),
-) {
+fn for_value(value: &Spanned<DeValue<'_>>, key: &Key, visit: &mut impl FnMut(&Key, &Range<usize>)) {
     visit(key, &value.span());
     if let Some(table) = value.get_ref().as_table() {
         for_each(table, key, visit);

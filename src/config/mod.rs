@@ -32,8 +32,7 @@ impl Config {
     /// # Errors
     /// It is missing or unreadable, or [`ConfigError::Invalid`] with every problem found.
     pub fn load(path: &Path) -> Result<Self, ConfigError> {
-        let unreadable =
-            |source| ConfigError::Unreadable { path: path.to_path_buf(), source };
+        let unreadable = |source| ConfigError::Unreadable { path: path.to_path_buf(), source };
         let file = std::path::absolute(path).map_err(unreadable)?;
         let bytes = std::fs::read(&file).map_err(|source| {
             if source.kind() == io::ErrorKind::NotFound {

@@ -56,9 +56,6 @@ pub(super) fn explain(message: &str, key: &Key, kind: &str) -> String {
         };
         return format!("{word:?} is not known; {right}");
     }
-    if message == "wanted string or table" {
-        return format!("is {}; write a word in quotes", article(kind));
-    }
     let Some(expected) = expected else { return message.into() };
     if message.starts_with("invalid value: ") {
         return format!("is out of range; write {}", wanted(expected, key, kind));
@@ -94,11 +91,18 @@ fn unknown_key(key: &Key, known: &[&str]) -> String {
 /// What serde wanted, in TOML's words.
 fn wanted(expected: &str, key: &Key, kind: &str) -> String {
     match expected {
-        "a string" | "path string" if kind == "array" => "one text in quotes".into(),
+        "a string" | "path string" if matches!(kind, "array" | "table") => {
+            "one text in quotes".into()
+        }
         "a string" | "path string" => "it in quotes: \"…\"".into(),
         "a boolean" => "true or false, without quotes".into(),
         "u32" | "u64" => "a whole number, 0 or more, without quotes".into(),
-        "a map" => format!("a table, [{key}]"),
+        "a map" => match key.last_name() {
+            "environment" => "a table such as { NAME = \"value\" }".into(),
+            "owners" => "a table such as { \"STATUS.md\" = \"builder\" }".into(),
+            _ => format!("a table for each, [{key}.NAME]"),
+        },
+        "a table" if kind == "array" => format!("[{key}], in single brackets"),
         "a sequence" if kind == "table" => format!("[[{key}]], in double brackets"),
         "a sequence" if key.last_name() == "command" => {
             "an array, one item for each word: [\"program\", \"argument\"]".into()

@@ -36,11 +36,8 @@ impl Check<'_> {
         for (name, service) in &raw.services {
             let key = Key::top("services").of(name);
             if let Some(name) = self.unit_name(&key, name) {
-                let restart = self.unit_restart(
-                    &key.of("restart"),
-                    &service.restart,
-                    &restarts.of_a_unit,
-                );
+                let restart =
+                    self.unit_restart(&key.of("restart"), &service.restart, &restarts.of_a_unit);
                 if let Some(unit) = self.service(&key, name.clone(), service, restart) {
                     units.insert(name, unit);
                 }
@@ -54,11 +51,8 @@ impl Check<'_> {
                 let what = format!("there is a {twin} too (line {line}); rename one of them");
                 self.wrong(&key, what);
             } else if let Some(name) = self.unit_name(&key, name) {
-                let restart = self.unit_restart(
-                    &key.of("restart"),
-                    &session.restart,
-                    &restarts.of_a_unit,
-                );
+                let restart =
+                    self.unit_restart(&key.of("restart"), &session.restart, &restarts.of_a_unit);
                 if let Some(unit) = self.session(&key, name.clone(), session, restart) {
                     units.insert(name, unit);
                 }
@@ -79,7 +73,8 @@ impl Check<'_> {
                 let known = raw.services.keys().chain(raw.sessions.keys()).map(String::as_str);
                 let known = ["docker", "network"].into_iter().chain(known);
                 if !known.clone().any(|known| known == wanted) {
-                    let right = one_of(wanted, "possible words", known);
+                    let others = known.filter(|known| known != name);
+                    let right = one_of(wanted, "possible words", others);
                     let what = format!("there is no unit {wanted:?}; {right}");
                     self.wrong(&key.item(index), what);
                 }
@@ -125,11 +120,7 @@ impl Check<'_> {
         };
         let ready = raw.ready.as_ref().map(|ready| self.ready(&key.of("ready"), ready));
         let unit = self.unit(key, name, common, restart, program?);
-        Some(Unit {
-            ready,
-            restart_on_change: raw.restart_on_change.unwrap_or(gateway),
-            ..unit
-        })
+        Some(Unit { ready, restart_on_change: raw.restart_on_change.unwrap_or(gateway), ..unit })
     }
 
     /// Exactly one of the three ways to say what a service runs.
@@ -172,7 +163,7 @@ impl Check<'_> {
             self.wrong(&key.of("systemd_unit"), what);
         }
         for (name, written, instead) in [
-            ("ready", raw.ready.is_some(), "its readiness is systemd's: Type=notify there"),
+            ("ready", raw.ready.is_some(), "set Type=notify there"),
             ("memory_max", raw.memory_max.is_some(), "set MemoryMax= there"),
             ("directory", raw.directory.is_some(), "set WorkingDirectory= there"),
             ("environment", !raw.environment.is_empty(), "set Environment= there"),
@@ -219,8 +210,13 @@ impl Check<'_> {
         }
         let agent = match raw.agent {
             None => {
-                let what = "does not say what to run; write agent = \"claude\" (codex, gemini, \
-                            opencode), or agent = \"command\" with a command";
+                let what = match raw.command {
+                    Some(_) => "has no `agent`; write agent = \"command\" to run its command",
+                    None => {
+                        "does not say what to run; write agent = \"claude\" (codex, gemini, \
+                         opencode), or agent = \"command\" with a command"
+                    }
+                };
                 self.wrong(key, what);
                 return None;
             }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use serde::Deserialize;
 
-use super::values::{RawDuration, Table};
+use super::values::{RawDuration, Table, word};
 
 /// `[notify]`
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -25,6 +25,7 @@ pub struct RawNotify {
 )]
 pub struct RawTarget {
     /// Which kind.
+    #[serde(deserialize_with = "word")]
     pub kind: Option<RawTargetKind>,
     /// Of `ntfy` and `webhook`.
     pub url: Option<String>,

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use serde::Deserialize;
 
-use super::values::{RawDuration, Table};
+use super::values::{RawDuration, Table, word};
 
 /// `[plan]`
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -14,6 +14,7 @@ pub struct RawPlan {
     /// The named steps, in order.
     pub phases: Vec<Table<RawPhase>>,
     /// Whether the next phase begins by itself.
+    #[serde(deserialize_with = "word")]
     pub advance: Option<RawAdvance>,
     /// Where the builder says that a phase is done.
     pub done: Option<Table<RawHeading>>,
@@ -106,6 +107,7 @@ pub struct RawHandoff {
     /// The file in it.
     pub file: Option<String>,
     /// What about the file counts.
+    #[serde(deserialize_with = "word")]
     pub when: Option<RawWhen>,
     /// What the line or heading must match.
     pub pattern: Option<String>,

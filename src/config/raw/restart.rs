@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use serde::de::{Deserializer, Error, Visitor};
 use serde::Deserialize;
+use serde::de::{Deserializer, Error, Visitor};
 
-use super::values::{RawDuration, parse_duration, Table};
+use super::values::{RawDuration, Table, parse_duration};
 
 /// `[restart]`
 #[derive(Clone, Debug, Default, Deserialize)]

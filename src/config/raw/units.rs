@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use serde::Deserialize;
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{Deserializer, Error, MapAccess, Visitor};
-use serde::Deserialize;
 
 use super::restart::RawUnitRestart;
-use super::values::{RawDuration, RawSize, Table};
+use super::values::{RawDuration, RawSize, Table, word};
 
 /// `[services.NAME]`
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -19,6 +19,7 @@ pub struct RawService {
     /// A systemd unit that we command, instead of `command`.
     pub systemd_unit: Option<String>,
     /// A part of this binary, instead of `command`.
+    #[serde(deserialize_with = "word")]
     pub builtin: Option<RawBuiltin>,
     /// The working directory.
     pub directory: Option<PathBuf>,
@@ -37,6 +38,7 @@ pub struct RawService {
     /// Whether a changed start spec restarts it at once.
     pub restart_on_change: Option<bool>,
     /// What a clean end that nobody asked for means.
+    #[serde(deserialize_with = "word")]
     pub on_exit: Option<RawOnExit>,
     /// How long after the polite signal the rest is killed.
     pub stop_grace: Option<RawDuration>,
@@ -49,8 +51,10 @@ pub struct RawService {
 #[serde(default, deny_unknown_fields, expecting = "a table, [sessions.NAME]")]
 pub struct RawSession {
     /// The orchestrator, or nothing special.
+    #[serde(deserialize_with = "word")]
     pub role: Option<RawRole>,
     /// Which program.
+    #[serde(deserialize_with = "word")]
     pub agent: Option<RawAgent>,
     /// The program of `agent = "command"`; for the others it replaces the program only.
     pub command: Option<Vec<String>>,
@@ -67,6 +71,7 @@ pub struct RawSession {
     /// The memory limit.
     pub memory_max: Option<RawSize>,
     /// What a clean end that nobody asked for means.
+    #[serde(deserialize_with = "word")]
     pub on_exit: Option<RawOnExit>,
     /// How long after the polite signal the rest is killed.
     pub stop_grace: Option<RawDuration>,
@@ -81,6 +86,7 @@ pub struct RawSession {
     /// What happens when it idles.
     pub idle_nudge: Option<RawIdleNudge>,
     /// What happens at a dialog.
+    #[serde(deserialize_with = "word")]
     pub dialog: Option<RawDialog>,
     /// The conversation to resume.
     pub resume: Option<String>,

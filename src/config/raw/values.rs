@@ -6,7 +6,9 @@ use std::ops::Deref;
 use std::time::Duration;
 
 use serde::Deserialize;
-use serde::de::value::{Error as AnyError, MapAccessDeserializer, UnitDeserializer};
+use serde::de::value::{
+    Error as AnyError, MapAccessDeserializer, StrDeserializer, UnitDeserializer,
+};
 use serde::de::{Deserializer, Error, MapAccess, Visitor};
 
 /// The longest duration that is believed: beyond it, it is a typing error.
@@ -117,6 +119,27 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Table<T> {
         }
         deserializer.deserialize_any(OnlyMap(PhantomData))
     }
+}
+
+/// A word of a closed list. A derived enum alone would also look into tables for it.
+pub(super) fn word<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Deserialize<'de>,
+{
+    struct Text<T>(PhantomData<T>);
+    impl<'de, T: Deserialize<'de>> Visitor<'de> for Text<T> {
+        type Value = T;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("one word in quotes")
+        }
+
+        fn visit_str<E: Error>(self, text: &str) -> Result<T, E> {
+            T::deserialize(StrDeserializer::new(text))
+        }
+    }
+    deserializer.deserialize_any(Text(PhantomData)).map(Some)
 }
 
 /// One or more numbers, each with its unit, the larger units first.

@@ -16,8 +16,30 @@ impl Dice {
 
 /// What is put in: the marks of TOML, and values of every type.
 const PIECES: [&str; 24] = [
-    "\"", "'", "[", "]", "{", "}", "=", ".", ",", "\n", "#", "\\", "[[", "]]", "é", "\0", "5",
-    "-1", "true", "\"0s\"", "1979-05-27", "nan", "[a]\n", "99999999999999999999",
+    "\"",
+    "'",
+    "[",
+    "]",
+    "{",
+    "}",
+    "=",
+    ".",
+    ",",
+    "\n",
+    "#",
+    "\\",
+    "[[",
+    "]]",
+    "é",
+    "\0",
+    "5",
+    "-1",
+    "true",
+    "\"0s\"",
+    "1979-05-27",
+    "nan",
+    "[a]\n",
+    "99999999999999999999",
 ];
 
 fn damage(dice: &mut Dice, text: &str) -> String {
@@ -52,7 +74,7 @@ fn damage(dice: &mut Dice, text: &str) -> String {
 fn a_damaged_text_gives_a_configuration_or_an_error_with_a_place() {
     let mut dice = Dice(0x9E37_79B9_7F4A_7C15);
     let mut wrong = 0;
-    for _ in 0..3000 {
+    for _ in 0..400 {
         let text = damage(&mut dice, EVERYTHING);
         let Err(error) = parse(&text) else { continue };
         wrong += 1;
@@ -64,7 +86,7 @@ fn a_damaged_text_gives_a_configuration_or_an_error_with_a_place() {
             assert!(!problem.what.contains('\n'), "{problem}");
         }
     }
-    assert!(wrong > 1000, "only {wrong} texts were wrong: the damage is too small");
+    assert!(wrong > 200, "only {wrong} texts were wrong: the damage is too small");
 }
 
 #[test]
@@ -82,10 +104,10 @@ fn very_long_and_very_deep_texts_are_only_errors() {
 }
 
 #[test]
-fn a_chain_of_thousands_of_units_is_no_circle() {
+fn a_chain_of_hundreds_of_units_is_no_circle() {
     let mut text = String::from("[services.u0]\ncommand = ['u']\n");
-    for n in 1..2000 {
+    for n in 1..300 {
         text += &format!("[services.u{n}]\ncommand = ['u']\nafter = ['u{}']\n", n - 1);
     }
-    assert_eq!(good(&text).units.len(), 2000);
+    assert_eq!(good(&text).units.len(), 300);
 }
