@@ -118,16 +118,24 @@ async fn docker_within(socket: &Path, within: Duration) -> Result<(), NotThere> 
     let Ok(answer) = timeout(within, ping(socket)).await else {
         return Err(NotThere::NoAnswer { socket: socket.to_owned(), within });
     };
-    let line = answer.map_err(|source| match source.kind() {
-        io::ErrorKind::NotFound => NotThere::NoSocket(socket.to_owned()),
-        io::ErrorKind::PermissionDenied => NotThere::Denied(socket.to_owned()),
-        io::ErrorKind::ConnectionRefused => NotThere::NobodyListens(socket.to_owned()),
-        _ => NotThere::Broken { socket: socket.to_owned(), source },
-    })?;
+    let line = answer.map_err(|source| broken(socket, source))?;
     match status(&line) {
         Some(200) => Ok(()),
         Some(status) => Err(NotThere::Status { socket: socket.to_owned(), status }),
         None => Err(NotThere::NotHttp(socket.to_owned())),
+    }
+}
+
+fn broken(socket: &Path, source: io::Error) -> NotThere {
+    let (kind, socket) = (source.kind(), socket.to_owned());
+    if kind == io::ErrorKind::NotFound {
+        NotThere::NoSocket(socket)
+    } else if kind == io::ErrorKind::PermissionDenied {
+        NotThere::Denied(socket)
+    } else if kind == io::ErrorKind::ConnectionRefused {
+        NotThere::NobodyListens(socket)
+    } else {
+        NotThere::Broken { socket, source }
     }
 }
 

@@ -12,14 +12,14 @@ mod look;
 pub(super) mod testbed;
 
 use std::cell::RefCell;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::future::poll_fn;
 use std::pin::Pin;
 use std::time::Duration;
 
 use tokio::time::timeout;
 use zbus::export::futures_core::Stream;
-use zbus::{Connection, OwnedObjectPath, Variant};
+use zbus::{Connection, OwnedObjectPath, OwnedVariant, Variant};
 
 pub use bus::Bus;
 pub use error::SystemdError;
@@ -35,26 +35,30 @@ const CALL_WITHIN: Duration = Duration::from_secs(10);
 /// longer is reported as slow, and goes on.
 const JOB_WITHIN: Duration = Duration::from_secs(120);
 
-/// The manager's name on a bus.
-const MANAGER: &str = "org.freedesktop.systemd1";
-
 /// Replaces whatever job is queued for the unit, as `systemctl` does.
 const MODE: &str = "replace";
 
 /// Properties of a transient unit.
-pub(super) type Properties<'a> = [(&'a str, Variant<'a>)];
+pub(super) type Transient<'a> = [(&'a str, Variant<'a>)];
 
+// No call may start a manager: a bus would hold the question until one is up, and that is never.
 #[zbus::proxy(
     interface = "org.freedesktop.systemd1.Manager",
     default_service = "org.freedesktop.systemd1",
     default_path = "/org/freedesktop/systemd1"
 )]
 trait Manager {
+    #[zbus(no_autostart)]
     async fn subscribe(&self) -> zbus::Result<()>;
+    #[zbus(no_autostart)]
     async fn load_unit(&self, name: &str) -> zbus::Result<OwnedObjectPath>;
+    #[zbus(no_autostart)]
     async fn ref_unit(&self, name: &str) -> zbus::Result<()>;
+    #[zbus(no_autostart)]
     async fn start_unit(&self, name: &str, mode: &str) -> zbus::Result<OwnedObjectPath>;
+    #[zbus(no_autostart)]
     async fn stop_unit(&self, name: &str, mode: &str) -> zbus::Result<OwnedObjectPath>;
+    #[zbus(no_autostart)]
     async fn start_transient_unit(
         &self,
         name: &str,
@@ -70,8 +74,25 @@ trait Manager {
         unit: String,
         result: String,
     ) -> zbus::Result<()>;
-    #[zbus(property)]
-    fn control_group(&self) -> zbus::Result<String>;
+}
+
+#[zbus::proxy(
+    interface = "org.freedesktop.DBus.Properties",
+    default_service = "org.freedesktop.systemd1",
+    default_path = "/org/freedesktop/systemd1"
+)]
+trait Properties {
+    #[zbus(no_autostart)]
+    async fn get(&self, interface: &str, property: &str) -> zbus::Result<OwnedVariant>;
+    #[zbus(no_autostart)]
+    async fn get_all(&self, interface: &str) -> zbus::Result<BTreeMap<String, OwnedVariant>>;
+    #[zbus(signal)]
+    async fn properties_changed(
+        &self,
+        interface: String,
+        changed: BTreeMap<String, OwnedVariant>,
+        invalidated: Vec<String>,
+    ) -> zbus::Result<()>;
 }
 
 /// A systemd manager, system or user.
@@ -145,7 +166,8 @@ impl Systemd {
     /// [`SystemdError`]; then nobody knows, and nothing may be concluded.
     pub async fn look(&self, unit: &str) -> Result<UnitLook, SystemdError> {
         let path = self.call("look at", unit, self.manager.load_unit(unit)).await?;
-        self.look_at(unit, &path).await
+        let properties = self.call("look at", unit, self.properties(&path)).await?;
+        self.look_at(unit, &properties).await
     }
 
     /// Starts `unit` and waits until systemd calls the start done.
@@ -174,22 +196,14 @@ impl Systemd {
     pub async fn changed(&self, unit: &str, seen: &UnitLook) -> Result<UnitLook, SystemdError> {
         self.keep(unit).await;
         let path = self.call("watch", unit, self.manager.load_unit(unit)).await?;
-        let properties = self
-            .call("watch", unit, async {
-                zbus::fdo::PropertiesProxy::builder(&self.connection)
-                    .destination(MANAGER)
-                    .path(path.clone())
-                    .build()
-                    .await
-            })
-            .await?;
+        let properties = self.call("watch", unit, self.properties(&path)).await?;
         let watch = properties.receive_properties_changed();
         let mut changes = self.call("watch", unit, watch).await?;
         let watch = self.manager.inner().receive_owner_changed();
         let mut owners = self.call("watch", unit, watch).await?;
         loop {
             // The watch was set up first: a change during the look ends the next wait.
-            let look = self.look_at(unit, &path).await?;
+            let look = self.look_at(unit, &properties).await?;
             if look != *seen {
                 return Ok(look);
             }
@@ -205,7 +219,7 @@ impl Systemd {
     pub(super) async fn start_transient(
         &self,
         unit: &str,
-        properties: &Properties<'_>,
+        properties: &Transient<'_>,
     ) -> Result<(), SystemdError> {
         self.job("start", unit, self.manager.start_transient_unit(unit, MODE, properties, &[]))
             .await
@@ -214,7 +228,14 @@ impl Systemd {
     /// The cgroup at the manager's root, as a path below the cgroup mount; empty for the mount
     /// itself.
     pub(super) async fn control_group(&self) -> Result<String, SystemdError> {
-        self.call("ask for the cgroup of", "the manager", self.manager.control_group()).await
+        let asked = async {
+            PropertiesProxy::new(&self.connection)
+                .await?
+                .get("org.freedesktop.systemd1.Manager", "ControlGroup")
+                .await?
+                .try_into()
+        };
+        self.call("ask for the cgroup of", "the manager", asked).await
     }
 
     /// A unit that ended and that nobody refers to is forgotten, with how it ended. Where we may
@@ -228,23 +249,18 @@ impl Systemd {
         }
     }
 
-    /// All properties in one answer: the manager is single-threaded, so they belong together.
-    async fn look_at(&self, unit: &str, path: &OwnedObjectPath) -> Result<UnitLook, SystemdError> {
-        let asked = async {
-            self.connection
-                .call_method(
-                    Some(MANAGER),
-                    path,
-                    Some("org.freedesktop.DBus.Properties"),
-                    "GetAll",
-                    // Every interface: the unit's own and that of its kind.
-                    &"",
-                )
-                .await?
-                .body()
-                .deserialize()
-        };
-        Ok(look::read(&self.call("look at", unit, asked).await?))
+    async fn properties(&self, of: &OwnedObjectPath) -> zbus::Result<PropertiesProxy<'static>> {
+        PropertiesProxy::builder(&self.connection).path(of.clone()).build().await
+    }
+
+    /// All properties of every interface in one answer: the manager is single-threaded, so they
+    /// belong together.
+    async fn look_at(
+        &self,
+        unit: &str,
+        properties: &PropertiesProxy<'_>,
+    ) -> Result<UnitLook, SystemdError> {
+        Ok(look::read(&self.call("look at", unit, properties.get_all("")).await?))
     }
 
     async fn job(
@@ -264,7 +280,7 @@ impl Systemd {
                 let args = signal.as_ref().and_then(|signal| signal.args().ok());
                 let Some(args) = args else { return Err(self.lost()) };
                 if args.job == job {
-                    return Ok(args.result.clone());
+                    return Ok(args.result);
                 }
             }
         };

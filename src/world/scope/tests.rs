@@ -63,16 +63,15 @@ fn a_denied_a_taken_and_a_failed_scope_are_told_apart() {
     let Some(bus) = PrivateBus::start("denied-scope") else { return };
     let tree = tree(DOUBLES_GROUP, "memory\n");
     run(async {
-        let expected: [(Start, fn(&NoScope) -> bool); 3] = [
-            (Start::Denies, |why| matches!(why, NoScope::Denied { .. })),
-            (Start::HasOneAlready, |why| matches!(why, NoScope::Taken { .. })),
-            (Start::Ends("failed"), |why| matches!(why, NoScope::Failed { .. })),
-        ];
-        for (start, is_expected) in expected {
+        for (start, words) in [
+            (Start::Denies, "denies us a scope"),
+            (Start::HasOneAlready, "is still there"),
+            (Start::Ends("failed"), "could not make the scope"),
+        ] {
             let (double, _) = ManagerDouble::serve(&bus.bus(), start).await;
             let systemd = Systemd::connect(bus.bus()).await.unwrap();
             let why = cap_under(tree.path(), &systemd, NAME, &[41], 1 << 30).await.unwrap_err();
-            assert!(is_expected(&why), "{start:?}: {why:?}");
+            assert!(why.to_string().contains(words), "{start:?}: {why}");
             double.close().await.unwrap();
         }
     });

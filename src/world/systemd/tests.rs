@@ -147,23 +147,25 @@ fn a_unit_that_does_not_exist_is_seen_and_cannot_be_started() {
     });
 }
 
+/// How a wait for a change of `x.service` ends that began with `seen`.
+async fn end_of_the_watch(systemd: &Systemd, mut seen: UnitLook) -> SystemdError {
+    loop {
+        match systemd.changed("x.service", &seen).await {
+            Ok(look) => seen = look,
+            Err(why) => return why,
+        }
+    }
+}
+
 #[test]
-fn a_manager_that_ends_is_lost_and_nothing_hangs() {
+fn a_bus_that_ends_is_lost_and_nothing_hangs() {
     let Some(mut manager) = Manager::start("lost") else { return };
     manager.unit("x.service", SLEEPS);
     run(async {
         let systemd = manager.connect().await;
         systemd.start("x.service").await.unwrap();
         let up = systemd.look("x.service").await.unwrap();
-        let (_, lost) = tokio::join!(async { manager.kill() }, async {
-            let mut seen = up;
-            loop {
-                match systemd.changed("x.service", &seen).await {
-                    Ok(look) => seen = look,
-                    Err(why) => return why,
-                }
-            }
-        });
+        let (lost, ()) = tokio::join!(end_of_the_watch(&systemd, up), async { manager.kill() });
         assert!(matches!(lost, SystemdError::Lost { .. }), "{lost:?}");
         let look = systemd.look("x.service").await;
         assert!(matches!(look, Err(SystemdError::Lost { .. })), "{look:?}");
@@ -171,8 +173,22 @@ fn a_manager_that_ends_is_lost_and_nothing_hangs() {
 }
 
 #[test]
-fn a_manager_that_leaves_a_living_bus_is_lost_too() {
-    let Some(bus) = PrivateBus::start("leaves") else { return };
+fn a_manager_that_ends_on_a_living_bus_is_lost_too() {
+    let Some(mut manager) = Manager::start("leaves") else { return };
+    manager.unit("x.service", SLEEPS);
+    run(async {
+        let systemd = manager.connect().await;
+        systemd.start("x.service").await.unwrap();
+        let up = systemd.look("x.service").await.unwrap();
+        let (lost, ()) =
+            tokio::join!(end_of_the_watch(&systemd, up), async { manager.kill_alone() });
+        assert!(matches!(lost, SystemdError::Lost { .. }), "{lost:?}");
+    });
+}
+
+#[test]
+fn a_manager_that_is_gone_when_it_is_asked_is_lost() {
+    let Some(bus) = PrivateBus::start("gone") else { return };
     run(async {
         let (double, _) = ManagerDouble::serve(&bus.bus(), Start::Ends("done")).await;
         let systemd = Systemd::connect(bus.bus()).await.unwrap();
