@@ -218,21 +218,18 @@ pub(super) struct Tail {
     pub(super) follow: bool,
 }
 
-/// How much of the past.
+/// How many lines of the past.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Lines {
-    All,
-    Last(usize),
-}
+pub(super) struct Lines(pub(super) usize);
 
 impl std::str::FromStr for Lines {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
         match text {
-            "all" => Ok(Self::All),
+            "all" => Ok(Self(usize::MAX)),
             number => {
-                number.parse().map(Self::Last).map_err(|_| "a number of lines, or `all`".to_owned())
+                number.parse().map(Self).map_err(|_| "a number of lines, or `all`".to_owned())
             }
         }
     }

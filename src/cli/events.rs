@@ -1,8 +1,6 @@
 //! `events`: the journal of what was seen and done, and why. Read from the file, so that it works
 //! with the daemon dead.
 
-use std::path::Path;
-
 use anstyle::Style;
 use anyhow::Context as _;
 use jiff::Timestamp;
@@ -10,13 +8,14 @@ use jiff::tz::TimeZone;
 use serde_json::{Map, Value};
 
 use super::Context;
-use super::args::{self, Lines};
+use super::args;
 use super::failure::Failure;
 use super::render::{BAD, BOLD, BUSY, Cell, FAINT, GOOD, ODD, PLAIN, Table, View, put, put_raw};
-use super::seams::logs::{Follower, read};
+use super::seams::journal::{Follower, path, tail};
 
-/// The keys of an entry that have a column of their own; whatever else is there is shown behind.
-const COLUMNS: [&str; 4] = ["at", "unit", "event", "why"];
+/// The keys of an entry that have a column of their own (or, as the boot, would say the same on each
+/// line); whatever else is there is shown behind.
+const COLUMNS: [&str; 5] = ["at", "unit", "event", "why", "boot_id"];
 
 /// A followed journal is shown as it comes, so its columns cannot fit what has not come yet.
 const UNIT_WIDTH: usize = 12;
@@ -25,45 +24,37 @@ const EVENT_WIDTH: usize = 12;
 /// Prints them, and what is added if asked to.
 pub(super) fn run(context: &Context, args: &args::Events) -> Result<(), Failure> {
     let (_, config) = context.config()?;
-    let file = config.supervisor.state_dir.join("events.jsonl");
-    let lines = match args.tail.lines {
-        Lines::All => None,
-        Lines::Last(lines) => Some(lines),
-    };
-    let (past, end) =
-        read(&file, lines).with_context(|| format!("cannot read {}", file.display()))?;
+    let file = path(&config.supervisor.state_dir);
+    let cannot = || format!("cannot read {}", file.display());
+    // Followed from before it is read, so that nothing falls between; what is seen twice for that is
+    // shown once.
+    let coming = args.tail.follow.then(|| Follower::new(&file)).transpose().with_context(cannot)?;
+    let past = tail(&file, args.tail.lines.0).with_context(cannot)?;
     show(&past, context.json)?;
-    if args.tail.follow {
-        return follow(&file, end, context.json);
+    let mut overlaps = true;
+    for line in coming.into_iter().flatten() {
+        let line = line.with_context(cannot)?;
+        overlaps = overlaps && past.contains(&line);
+        if !overlaps {
+            show(&[line], context.json)?;
+        }
     }
     Ok(())
 }
 
-fn follow(file: &Path, end: u64, json: bool) -> Result<(), Failure> {
-    let cannot = || format!("cannot follow {}", file.display());
-    let mut follower = Follower::new(file, end).with_context(cannot)?;
-    let mut waiting = Vec::new();
-    loop {
-        waiting.extend(follower.next().with_context(cannot)?);
-        // An entry that is still being written is shown when it is whole.
-        if let Some(end) = waiting.iter().rposition(|byte| *byte == b'\n') {
-            let whole: Vec<u8> = waiting.drain(..=end).collect();
-            show(&whole, json)?;
-        }
-    }
-}
-
-fn show(lines: &[u8], json: bool) -> Result<(), Failure> {
+fn show(lines: &[String], json: bool) -> Result<(), Failure> {
     if json {
-        return put_raw(lines);
+        return put_raw(
+            lines.iter().map(|line| format!("{line}\n")).collect::<String>().as_bytes(),
+        );
     }
-    put(&text(&String::from_utf8_lossy(lines), &View::of_stdout(), &TimeZone::system()))
+    put(&text(lines, &View::of_stdout(), &TimeZone::system()))
 }
 
 /// Entries as a table: when, which unit, what, why.
-fn text(lines: &str, view: &View, zone: &TimeZone) -> String {
+fn text(lines: &[String], view: &View, zone: &TimeZone) -> String {
     let rows: Vec<[Cell; 4]> =
-        lines.lines().filter(|line| !line.trim().is_empty()).map(|line| row(line, zone)).collect();
+        lines.iter().filter(|line| !line.trim().is_empty()).map(|line| row(line, zone)).collect();
     if rows.is_empty() {
         return String::new();
     }
@@ -87,7 +78,7 @@ fn row(line: &str, zone: &TimeZone) -> [Cell; 4] {
     [
         Cell::new(FAINT, &local(&word("at"), zone)),
         Cell::new(BOLD, &word("unit")),
-        Cell::new(style(&event), &event.replace('_', " ")),
+        Cell::new(style(&event.replace('-', "_")), &event.replace(['_', '-'], " ")),
         Cell::joined(pieces, " "),
     ]
 }
@@ -132,7 +123,8 @@ mod tests {
                      \"why\":\"killed by SIGKILL\",\"pid\":12}\n\
                      {\"at\":\"2026-01-01T00:00:01Z\",\"unit\":null,\"event\":\"boot\"}\n\
                      {\"at\":\"2026\n";
-        let shown = text(lines, &view, &TimeZone::UTC);
+        let lines: Vec<String> = lines.lines().map(str::to_owned).collect();
+        let shown = text(&lines, &view, &TimeZone::UTC);
         assert_eq!(
             strip_str(&shown).to_string(),
             "Jan 01 00:00:00  web           exited        killed by SIGKILL pid=12\n\

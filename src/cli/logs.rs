@@ -79,18 +79,14 @@ fn file_of(path: &Path, lines: Lines, follow: bool) -> Result<(), Failure> {
         return Ok(());
     }
     let cannot = || format!("cannot follow {}", path.display());
-    let mut follower = Follower::new(path, end).with_context(cannot)?;
-    loop {
-        put_raw(&follower.next().with_context(cannot)?)?;
+    for piece in Follower::new(path, end).with_context(cannot)? {
+        put_raw(&piece.with_context(cannot)?)?;
     }
+    Ok(())
 }
 
 fn past(path: &Path, lines: Lines) -> Result<(Vec<u8>, u64), Failure> {
-    let lines = match lines {
-        Lines::All => None,
-        Lines::Last(lines) => Some(lines),
-    };
-    Ok(read(path, lines).with_context(|| format!("cannot read {}", path.display()))?)
+    Ok(read(path, lines.0).with_context(|| format!("cannot read {}", path.display()))?)
 }
 
 /// The last screens of the dead, then the pane of the living with all that has scrolled away.
@@ -116,10 +112,7 @@ fn session(
         }
         Err(failure) => return Err(failure),
     }
-    let from = match lines {
-        Lines::All => 0,
-        Lines::Last(lines) => start_of_last(&text, lines),
-    };
+    let from = start_of_last(&text, lines.0);
     put_raw(text.get(from..).unwrap_or_default())
 }
 

@@ -25,7 +25,7 @@ mod units;
 
 use std::ffi::OsString;
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{CommandFactory, FromArgMatches};
@@ -42,7 +42,7 @@ pub fn main() -> ExitCode {
     // need is built before them.
     match words.next() {
         Some(verb) if verb == "exec-unit" => match words.next() {
-            Some(file) => return seams::launch::exec_unit(&file),
+            Some(file) => return seams::launch::exec_unit(Path::new(&file)).into(),
             None => return report(&Failure::Usage("exec-unit wants a launch file".to_owned())),
         },
         // A hook that fails disturbs the agent that calls it.

@@ -1,12 +1,13 @@
 //! `reboots`: how often the machine came up. Read from the log itself, so it works without a daemon.
 
 use anyhow::Context as _;
+use jiff::Timestamp;
 use serde_json::json;
 
 use super::Context;
 use super::failure::Failure;
 use super::render::{BOLD, Cell, FAINT, PLAIN, Table, View, count, put, put_json, relative};
-use super::seams::reboots::read;
+use super::seams::reboots::{Entry, read};
 use crate::protocol::Reboot;
 
 /// Prints the count, the last, and each boot.
@@ -14,24 +15,28 @@ pub(super) fn run(context: &Context) -> Result<(), Failure> {
     let (_, config) = context.config()?;
     let log = &config.supervisor.reboot_log;
     let boots = read(log).with_context(|| format!("cannot read {}", log.display()))?;
+    let (lines, boots): (Vec<String>, Vec<Reboot>) = boots.into_iter().map(told).unzip();
     if context.json {
         return put_json(&json!({ "count": boots.len(), "last": boots.last(), "reboots": boots }));
     }
-    put(&text(&boots, &log.display().to_string(), &View::of_stdout()))
+    put(&text(&boots, &lines, &log.display().to_string(), &View::of_stdout()))
 }
 
-fn text(boots: &[Reboot], log: &str, view: &View) -> String {
+/// The whole line, and what it says in the words of the protocol.
+fn told(entry: Entry) -> (String, Reboot) {
+    let at = entry.at.and_then(|at| Timestamp::try_from(at).ok());
+    (entry.line, Reboot { at: at.map(|at| at.to_string()), boot_id: entry.boot_id })
+}
+
+fn text(boots: &[Reboot], lines: &[String], log: &str, view: &View) -> String {
     let Some(last) = boots.last() else { return format!("no boot is logged in {log}\n") };
     let at = |boot: &Reboot| boot.at.clone().unwrap_or_default();
-    let head = Cell::joined(
-        vec![
-            (BOLD, count(boots.len(), "boot")),
-            (PLAIN, format!("last {}", relative(&at(last), view.now))),
-        ],
-        " · ",
-    );
-    let rows = boots.iter().enumerate().map(|(i, boot)| {
-        let id = boot.boot_id.as_deref().unwrap_or("-");
+    let when = last.at.as_ref().map(|at| format!("last {}", relative(at, view.now)));
+    let when = when.unwrap_or_default();
+    let head = Cell::joined(vec![(BOLD, count(boots.len(), "boot")), (PLAIN, when)], " · ");
+    let rows = boots.iter().zip(lines).enumerate().map(|(i, (boot, line))| {
+        // An entry of another shape is shown as it was written.
+        let id = boot.boot_id.as_ref().unwrap_or(line);
         [
             Cell::new(FAINT, &(i + 1).to_string()),
             Cell::new(PLAIN, &at(boot)),
@@ -50,19 +55,24 @@ mod tests {
 
     #[test]
     fn boots_of_any_shape_are_counted_and_listed() {
-        let boot = |at: &str, id: Option<&str>| Reboot {
-            at: Some(at.to_owned()),
+        let boot = |at: Option<&str>, id: Option<&str>| Reboot {
+            at: at.map(str::to_owned),
             boot_id: id.map(str::to_owned),
         };
-        let boots = [boot("some", None), boot("2026-01-01T00:00:00Z", Some("5f2c"))];
+        let boots = [boot(None, None), boot(Some("2026-01-01T00:00:00Z"), Some("5f2c"))];
         let now = "2026-01-01T02:00:00Z".parse().expect("a time");
-        let shown = text(&boots, "log", &View { width: None, height: None, now });
+        let shown = text(
+            &boots,
+            &["some day in May".to_owned(), String::new()],
+            "log",
+            &View { width: None, height: None, now },
+        );
         assert_eq!(
             anstream::adapter::strip_str(&shown).to_string(),
             "2 boots · last 2h ago\n\
              \n\
              #  AT                            BOOT_ID\n\
-             1  some                  some    -\n\
+             1                                some day in May\n\
              2  2026-01-01T00:00:00Z  2h ago  5f2c\n"
         );
     }

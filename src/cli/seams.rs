@@ -147,15 +147,14 @@ pub(super) mod daemon {
 
 /// In place of `crate::world::launch`.
 pub(super) mod launch {
-    use std::ffi::OsStr;
-    use std::process::ExitCode;
+    use std::path::Path;
 
-    pub(in crate::cli) fn exec_unit(_launch_file: &OsStr) -> ExitCode {
-        ExitCode::FAILURE
+    pub(in crate::cli) fn exec_unit(_launch_file: &Path) -> u8 {
+        1
     }
 }
 
-/// In place of `crate::world::logs` and `crate::world::journal`.
+/// In place of `crate::world::logs`.
 pub(super) mod logs {
     use std::fs::File;
     use std::io::{self, Read, Seek, SeekFrom};
@@ -163,8 +162,8 @@ pub(super) mod logs {
 
     use inotify::{Inotify, WatchMask};
 
-    /// The last `lines` of what was logged (`None`: all), and where in the file it ends.
-    pub(in crate::cli) fn read(file: &Path, lines: Option<usize>) -> io::Result<(Vec<u8>, u64)> {
+    /// The last `lines` lines, and the offset at which they end.
+    pub(in crate::cli) fn read(file: &Path, lines: usize) -> io::Result<(Vec<u8>, u64)> {
         let mut bytes = Vec::new();
         match File::open(file) {
             Ok(mut open) => open.read_to_end(&mut bytes)?,
@@ -172,15 +171,13 @@ pub(super) mod logs {
             Err(error) => return Err(error),
         };
         let end = bytes.len() as u64;
-        if let Some(lines) = lines {
-            let mut breaks = bytes.iter().enumerate().rev().filter(|(_, byte)| **byte == b'\n');
-            let from = breaks.nth(lines).map_or(0, |(at, _)| at + 1);
-            bytes.drain(..from);
-        }
+        let mut breaks = bytes.iter().enumerate().rev().filter(|(_, byte)| **byte == b'\n');
+        let from = breaks.nth(lines).map_or(0, |(at, _)| at + 1);
+        bytes.drain(..from);
         Ok((bytes, end))
     }
 
-    /// What is added to a log.
+    /// What is added; blocks, ends only by an error.
     pub(in crate::cli) struct Follower {
         file: PathBuf,
         at: u64,
@@ -195,8 +192,7 @@ pub(super) mod logs {
             Ok(Self { file: file.to_owned(), at, inotify })
         }
 
-        /// Waits until there is more, and gives it.
-        pub(in crate::cli) fn next(&mut self) -> io::Result<Vec<u8>> {
+        fn piece(&mut self) -> io::Result<Vec<u8>> {
             let mut events = [0; 4096];
             loop {
                 if let Ok(mut file) = File::open(&self.file) {
@@ -212,16 +208,82 @@ pub(super) mod logs {
             }
         }
     }
+
+    impl Iterator for Follower {
+        type Item = io::Result<Vec<u8>>;
+
+        fn next(&mut self) -> Option<Self::Item> {
+            Some(self.piece())
+        }
+    }
+}
+
+/// In place of `crate::world::journal`.
+pub(super) mod journal {
+    use std::collections::VecDeque;
+    use std::io;
+    use std::path::{Path, PathBuf};
+
+    use super::logs;
+
+    pub(in crate::cli) fn path(state_dir: &Path) -> PathBuf {
+        state_dir.join("events.jsonl")
+    }
+
+    pub(in crate::cli) fn tail(path: &Path, lines: usize) -> io::Result<Vec<String>> {
+        let (bytes, _) = logs::read(path, lines)?;
+        Ok(String::from_utf8_lossy(&bytes).lines().map(str::to_owned).collect())
+    }
+
+    /// The lines that come from now on; blocks, ends only by an error.
+    pub(in crate::cli) struct Follower {
+        pieces: logs::Follower,
+        unended: Vec<u8>,
+        ready: VecDeque<String>,
+    }
+
+    impl Follower {
+        pub(in crate::cli) fn new(path: &Path) -> io::Result<Self> {
+            let end = path.metadata().map_or(0, |found| found.len());
+            let pieces = logs::Follower::new(path, end)?;
+            Ok(Self { pieces, unended: Vec::new(), ready: VecDeque::new() })
+        }
+    }
+
+    impl Iterator for Follower {
+        type Item = io::Result<String>;
+
+        fn next(&mut self) -> Option<Self::Item> {
+            while self.ready.is_empty() {
+                match self.pieces.next()? {
+                    Ok(piece) => self.unended.extend(piece),
+                    Err(error) => return Some(Err(error)),
+                }
+                if let Some(end) = self.unended.iter().rposition(|byte| *byte == b'\n') {
+                    let whole: Vec<u8> = self.unended.drain(..=end).collect();
+                    let whole = String::from_utf8_lossy(&whole);
+                    self.ready.extend(whole.lines().map(str::to_owned));
+                }
+            }
+            self.ready.pop_front().map(Ok)
+        }
+    }
 }
 
 /// In place of `crate::world::reboots`.
 pub(super) mod reboots {
     use std::io;
     use std::path::Path;
+    use std::time::SystemTime;
 
-    use crate::protocol::Reboot;
+    #[derive(Clone, Debug)]
+    pub(in crate::cli) struct Entry {
+        pub(in crate::cli) at: Option<SystemTime>,
+        pub(in crate::cli) boot_id: Option<String>,
+        pub(in crate::cli) line: String,
+    }
 
-    pub(in crate::cli) fn read(log: &Path) -> io::Result<Vec<Reboot>> {
+    pub(in crate::cli) fn read(log: &Path) -> io::Result<Vec<Entry>> {
         let text = match std::fs::read_to_string(log) {
             Ok(text) => text,
             Err(error) if error.kind() == io::ErrorKind::NotFound => String::new(),
@@ -230,12 +292,17 @@ pub(super) mod reboots {
         let entries = text.lines().skip_while(|line| *line != "## Reboots").skip(1);
         let entries = entries.filter_map(|line| line.strip_prefix("- "));
         Ok(entries
-            .map(|entry| Reboot {
-                at: entry.split_whitespace().next().map(str::to_owned),
+            .map(|entry| Entry {
+                at: entry
+                    .split_whitespace()
+                    .next()
+                    .and_then(|word| word.parse::<jiff::Timestamp>().ok())
+                    .map(SystemTime::from),
                 boot_id: entry
                     .split_whitespace()
                     .find_map(|word| word.strip_prefix("boot_id="))
                     .map(str::to_owned),
+                line: entry.to_owned(),
             })
             .collect())
     }
