@@ -6,7 +6,7 @@ use super::Context;
 use super::args;
 use super::failure::Failure;
 use super::render::{Cell, FAINT, GOOD, ODD, Table, count, paint, put, put_json};
-use super::seams::config::{find, load};
+use crate::config::{Config, find};
 use crate::decide::UnitKind;
 
 /// Says what is in it and what is not acted on, or why it is refused.
@@ -15,7 +15,7 @@ pub(super) fn run(context: &Context, args: args::CheckConfig) -> Result<(), Fail
         Some(file) => file,
         None => find(context.config.as_deref())?,
     };
-    let config = load(&file)?;
+    let config = Config::load(&file)?;
     let services = config.units.values().filter(|unit| unit.kind == UnitKind::Service).count();
     let sessions = config.units.len() - services;
     if context.json {

@@ -10,7 +10,7 @@ use serde::Serialize;
 use super::Context;
 use super::failure::{Failure, chain};
 use super::render::{BAD, BOLD, Cell, FAINT, GOOD, ODD, PLAIN, View, count, put, put_json};
-use super::seams::config::{find, load};
+use crate::config::{Config, find};
 
 /// What was looked at, what was found, and what to do.
 #[derive(Debug, Serialize)]
@@ -56,7 +56,7 @@ impl Check {
 /// Prints them all; fails if one does.
 pub(super) fn run(context: &Context) -> Result<(), Failure> {
     let mut checks = Vec::new();
-    let config = match find(context.config.as_deref()).and_then(|file| Ok((load(&file)?, file))) {
+    let config = match find(context.config.as_deref()).and_then(|file| Ok((Config::load(&file)?, file))) {
         Ok((config, file)) => {
             let units = count(config.units.len(), "unit");
             checks.push(Check::ok("configuration", format!("{}: {units}", file.display())));

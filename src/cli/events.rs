@@ -11,7 +11,7 @@ use super::Context;
 use super::args;
 use super::failure::Failure;
 use super::render::{BAD, BOLD, BUSY, Cell, FAINT, GOOD, ODD, PLAIN, Table, View, put, put_raw};
-use super::seams::journal::{Follower, path, tail};
+use crate::world::journal::{Follower, path, tail};
 
 /// The keys of an entry that have a column of their own (or, as the boot, would say the same on each
 /// line); whatever else is there is shown behind.

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use thiserror::Error;
 
-use super::seams::config::ConfigError;
+use crate::config::ConfigError;
 
 /// Names with more wrong letters than this are no slip of the finger.
 const SLIPS_MAX: usize = 3;

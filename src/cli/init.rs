@@ -9,7 +9,7 @@ use anyhow::Context as _;
 use super::args;
 use super::failure::Failure;
 use super::render::put;
-use super::seams::config::TEMPLATE;
+use crate::config::TEMPLATE;
 
 /// Writes it where there is none, and says what to do next.
 pub(super) fn run(args: &args::Init) -> Result<(), Failure> {

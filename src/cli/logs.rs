@@ -9,7 +9,7 @@ use super::args::{self, Lines};
 use super::client::Client;
 use super::failure::Failure;
 use super::render::put_raw;
-use super::seams::logs::{Follower, read};
+use crate::world::logs::{Follower, read};
 use super::{Context, client};
 use crate::config::Config;
 use crate::decide::{UnitKind, UnitName};

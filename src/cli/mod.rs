@@ -18,7 +18,6 @@ mod reboots;
 mod reload;
 mod render;
 mod run;
-mod seams;
 mod status;
 mod tell;
 mod units;
@@ -33,7 +32,8 @@ use clap::{CommandFactory, FromArgMatches};
 use self::args::{Cli, Global, Verb};
 use self::client::Client;
 use self::failure::Failure;
-use crate::config::Config;
+use crate::config::{self, Config};
+use crate::world::launch;
 
 /// Runs the verb named by the arguments.
 pub fn main() -> ExitCode {
@@ -42,7 +42,7 @@ pub fn main() -> ExitCode {
     // need is built before them.
     match words.next() {
         Some(verb) if verb == "exec-unit" => match words.next() {
-            Some(file) => return seams::launch::exec_unit(Path::new(&file)).into(),
+            Some(file) => return launch::exec_unit(Path::new(&file)).into(),
             None => return report(&Failure::Usage("exec-unit wants a launch file".to_owned())),
         },
         // A hook that fails disturbs the agent that calls it.
@@ -72,8 +72,8 @@ struct Context {
 impl Context {
     /// The configuration and where it was found.
     fn config(&self) -> Result<(PathBuf, Config), Failure> {
-        let file = seams::config::find(self.config.as_deref())?;
-        let config = seams::config::load(&file)?;
+        let file = config::find(self.config.as_deref())?;
+        let config = Config::load(&file)?;
         Ok((file, config))
     }
 

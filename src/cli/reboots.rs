@@ -7,7 +7,7 @@ use serde_json::json;
 use super::Context;
 use super::failure::Failure;
 use super::render::{BOLD, Cell, FAINT, PLAIN, Table, View, count, put, put_json, relative};
-use super::seams::reboots::{Entry, read};
+use crate::world::reboots::{Entry, read};
 use crate::protocol::Reboot;
 
 /// Prints the count, the last, and each boot.

@@ -2,11 +2,11 @@
 
 use super::Context;
 use super::failure::Failure;
-use super::seams::daemon::{self, RunOptions};
+use crate::daemon::{self, RunOptions};
 
 /// Runs the verb, for as long as the daemon lives.
 pub(super) fn run(context: &Context) -> Result<(), Failure> {
-    let (config_file, config) = context.config()?;
-    daemon::run(RunOptions { config_file, config })?;
+    let (_, config) = context.config()?;
+    daemon::run(RunOptions { config }).map_err(anyhow::Error::from)?;
     Ok(())
 }

@@ -4,7 +4,10 @@ use std::path::Path;
 
 use super::Check;
 use super::programs::{answer, on_path};
-use crate::cli::seams::looks;
+use crate::cli::failure::chain;
+use crate::daemon::instance;
+use crate::world::cgroup::{Cgroups, Roots};
+use crate::world::{logs, scope};
 use crate::config::Config;
 use crate::decide::UnitKind;
 
@@ -26,12 +29,12 @@ pub(super) fn checks(config: Option<&Config>) -> Vec<Check> {
         tmux(on_path("tmux", &[]).and_then(|_| answer("tmux", &["-V"]).ok()), sessions),
         git(),
         boot(boot_id),
-        looked("cgroups", looks::cgroup_delegation()),
-        memory(looks::memory_cap_manager(), limits),
+        cgroups(config),
+        memory(memory_cap_manager(), limits),
     ];
     if let Some(config) = config {
         let dir = &config.supervisor.state_dir;
-        checks.push(looked("hole punching", looks::hole_punching(dir)));
+        checks.push(hole_punching(dir));
     }
     checks
 }
@@ -93,11 +96,44 @@ fn boot(file: &Path) -> Check {
     }
 }
 
-/// A look whose answer brings its own remedy.
-fn looked(name: &str, found: Result<String, String>) -> Check {
-    match found {
-        Ok(finding) => Check::ok(name, finding),
-        Err(why) => Check::warn(name, why, ""),
+fn cgroups(config: Option<&Config>) -> Check {
+    const NAME: &str = "cgroups";
+    let state_dir = config.map_or(Path::new("/"), |config| &config.supervisor.state_dir);
+    match Cgroups::find(&instance(state_dir), &Roots::default()) {
+        Ok(_) => Check::ok(NAME, "each unit is born in a cgroup of its own"),
+        Err(why) => Check::warn(
+            NAME,
+            format!("{}: units are grouped by process group and marks", chain(&why)),
+            why.remedy(),
+        ),
+    }
+}
+
+/// Asks over D-Bus, so in a runtime of its own.
+fn memory_cap_manager() -> Result<String, String> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let available = runtime.map_err(|error| error.to_string())?.block_on(scope::available());
+    match available {
+        Ok(()) => Ok("a systemd manager keeps them".to_owned()),
+        Err(why) => Err(chain(&why)),
+    }
+}
+
+fn hole_punching(state_dir: &Path) -> Check {
+    const NAME: &str = "hole punching";
+    let logs = state_dir.join("logs");
+    // Before the first run there is no such folder yet; its nearest parent is on the same disk.
+    let Some(folder) = logs.ancestors().find(|folder| folder.is_dir()) else {
+        return Check::warn(NAME, "no folder to try it in", "make state_dir");
+    };
+    if logs::supports_punching(folder) {
+        Check::ok(NAME, "logs are rotated while they are written")
+    } else {
+        Check::warn(
+            NAME,
+            format!("not in {}: logs are rotated only when a service starts", folder.display()),
+            "put state_dir on ext4, xfs, btrfs or tmpfs, and let it be writable",
+        )
     }
 }
 
