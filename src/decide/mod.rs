@@ -10,8 +10,10 @@
     clippy::disallowed_macros
 )]
 
+mod record;
 mod time;
 mod words;
 
+pub use record::Record;
 pub use time::{Mono, Now};
 pub use words::{BadName, Dependency, Exit, Process, Reading, UnitKind, UnitName, Wish};

@@ -1,2 +1,17 @@
 //! The hands: one file for each thing outside. No policy here: what is to be done, and when, is
 //! decided elsewhere.
+
+pub mod clock;
+
+pub mod files;
+pub mod inotify;
+pub mod tail;
+
+pub mod boot;
+pub mod journal;
+pub mod lock;
+pub mod logs;
+pub mod ready;
+pub mod reboots;
+pub mod records;
+pub mod saved;
