@@ -1,47 +1,35 @@
-//! What is remembered: wishes over the power, records over our own death.
+//! What is known of one unit and must outlive the daemon, but not the boot.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::time::SystemTime;
 
-use super::{Exit, Mono, Process, UnitKind, UnitName, Wish};
+use super::{Exit, Mono, Process, UnitKind};
 
-/// What must survive the power: fsynced before the next action is done.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Saved {
-    /// The operator's wishes. A unit that is not named is wished up because the config names it;
-    /// a wish for a unit that the config no longer names is kept.
-    pub wishes: BTreeMap<UnitName, Wish>,
-    /// The units that a drain stopped in this boot, wishes unchanged.
-    pub drained: BTreeSet<UnitName>,
-}
-
-/// What must survive us, but not the power: one unit's life in this boot. Written before the act
-/// it belongs to.
+/// The record of one unit: enough for a successor to adopt it and to go on counting.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Record {
-    /// The process; none before its birth and after its known end.
+    /// The supervised program, while it runs (or ran when this was written).
     pub process: Option<Process>,
-    /// When it was started.
+    /// When it entered its present state.
     pub since: Option<Mono>,
-    /// The same as a date.
+    /// The same moment as a date, for people.
     pub since_wall: Option<SystemTime>,
-    /// It has said that it is ready, or need not.
+    /// Whether it has said that it is ready.
     pub ready: bool,
-    /// The digest of the start spec it was started with.
+    /// The digest of the start spec that the process was started with.
     pub spec: String,
-    /// The kind it was started as.
+    /// The unit's kind when it was started.
     pub kind: UnitKind,
-    /// The deaths that count towards a crash loop.
+    /// The crashes that still count against the restart budget, the oldest first.
     pub crashes: Vec<Mono>,
-    /// How many times in a row it died before it was stable: the exponent of the backoff.
+    /// How far the backoff has climbed.
     pub level: u32,
-    /// It has been given up once and not been stable since.
+    /// Whether the unit was given up as crash-looping.
     pub looping: bool,
-    /// Restarts in this boot.
+    /// Every restart so far.
     pub total: u64,
-    /// How the last process ended.
+    /// How and when it last ended.
     pub last_exit: Option<(Exit, SystemTime)>,
-    /// Not to be started before.
+    /// It shall not be started before this.
     pub not_before: Option<Mono>,
 }
 

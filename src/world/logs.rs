@@ -9,7 +9,7 @@
 //! nothing that could be read twice.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::io::{self, Write};
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
@@ -246,18 +246,13 @@ fn first_data(file: &File, from: u64) -> io::Result<u64> {
     }
 }
 
-/// [`first_data`], and past the zeros that a hole leaves in the block where it ends.
+/// The first byte that is neither in a hole nor one of the zeros that a hole leaves in the block
+/// where it ends.
 fn first_text(file: &File) -> io::Result<u64> {
-    let mut file = file;
     let mut at = first_data(file, 0)?;
-    if at == 0 {
-        // Where nothing was punched, a zero is the service's own.
-        return Ok(0);
-    }
-    file.seek(SeekFrom::Start(at))?;
     let mut block = vec![0; 64 * 1024];
     loop {
-        let n = file.read(&mut block)?;
+        let n = file.read_at(&mut block, at)?;
         let zeros = block[..n].iter().take_while(|b| **b == 0).count();
         at += zeros as u64;
         if n == 0 || zeros < n {

@@ -2,6 +2,7 @@
 //! decided elsewhere.
 
 pub mod clock;
+
 pub mod files;
 pub mod inotify;
 pub mod tail;
@@ -14,19 +15,3 @@ pub mod ready;
 pub mod reboots;
 pub mod records;
 pub mod saved;
-pub mod screens;
-
-pub mod cgroup;
-pub mod group;
-pub mod pidfd;
-pub mod procs;
-pub mod reaper;
-pub mod spawn;
-
-pub mod launch;
-pub mod tmux;
-
-pub mod notify_socket;
-pub mod probes;
-pub mod scope;
-pub mod systemd;

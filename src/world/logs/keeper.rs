@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::future::pending;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -215,9 +216,10 @@ impl Kept {
     }
 }
 
-/// How many bytes the log holds, less its hole; 0 if it cannot be looked at.
+/// How many bytes the log holds, less its hole and the block in which that ends; 0 if it cannot be
+/// looked at.
 fn held(path: &Path) -> u64 {
     let Ok(Some(file)) = open_if_there(path) else { return 0 };
     let (Ok(meta), Ok(from)) = (file.metadata(), first_data(&file, 0)) else { return 0 };
-    meta.len().saturating_sub(from)
+    meta.len().saturating_sub(from).saturating_sub(meta.blksize())
 }

@@ -51,12 +51,11 @@ fn the_line_goes_to_the_end_of_the_section_and_nothing_else_changes() {
         "```\nnever closed\n## Reboots\n- old\n@",
         "## Rebootstrap\n~## Reboots~~@",
         "text without an end~~## Reboots~~@",
-        "## Reboots~~@",
         " ## Reboots\n1. old\n@",
     ] {
-        // In the last but one cases the heading itself is new: it is marked by standing after `~`.
+        // A heading right behind `~` is added too.
         let original = match marked.split_once("~## Reboots~~@") {
-            Some((before, _)) => before.to_owned(),
+            Some((before, _)) => before.replace('~', ""),
             None => marked.replace(['@', '~'], ""),
         };
         let wanted = marked.replace('~', "\n").replace('@', &format!("{LINE}\n"));
@@ -163,8 +162,8 @@ fn durations_leave_out_what_is_zero() {
     check(90_061, "1d1h1m1s");
 }
 
-/// Others append to the file, and replace it, while many boots are logged; `head` decides whether
-/// our line is appended or the file replaced.
+/// Others append to the file, and replace it, while many boots are logged; whether our line is
+/// appended or the file replaced depends on what `text` ends with.
 fn crowd(text: &str) {
     const MANY: usize = 150;
     let dir = tempfile::tempdir().unwrap();
