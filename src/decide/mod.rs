@@ -10,11 +10,24 @@
     clippy::disallowed_macros
 )]
 
-mod record;
 mod time;
 mod words;
 
-pub use record::Record;
+mod event;
+mod policy;
+mod record;
+
+mod watchdog;
+
+mod advance;
+mod answers;
+mod budget;
+mod unit;
+mod view;
+
+pub use event::{Action, Entry, Event, Look, Request, Ticket};
+pub use policy::{Cap, Policy, RestartPolicy, UnitPolicy};
+pub use record::{Record, Saved};
 pub use time::{Mono, Now};
 pub use view::{Goal, Outcome, StateView, UnitView};
 pub use watchdog::Watchdog;

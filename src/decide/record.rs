@@ -1,35 +1,47 @@
-//! What is known of one unit and must outlive the daemon, but not the boot.
+//! What is remembered: wishes over the power, records over our own death.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::SystemTime;
 
-use super::{Exit, Mono, Process, UnitKind};
+use super::{Exit, Mono, Process, UnitKind, UnitName, Wish};
 
-/// The record of one unit: enough for a successor to adopt it and to go on counting.
+/// What must survive the power: fsynced before the next action is done.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Saved {
+    /// The operator's wishes. A unit that is not named is wished up because the config names it;
+    /// a wish for a unit that the config no longer names is kept.
+    pub wishes: BTreeMap<UnitName, Wish>,
+    /// The units that a drain stopped in this boot, wishes unchanged.
+    pub drained: BTreeSet<UnitName>,
+}
+
+/// What must survive us, but not the power: one unit's life in this boot. Written before the act
+/// it belongs to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Record {
-    /// The supervised program, while it runs (or ran when this was written).
+    /// The process; none before its birth and after its known end.
     pub process: Option<Process>,
-    /// When it entered its present state.
+    /// When it was started.
     pub since: Option<Mono>,
-    /// The same moment as a date, for people.
+    /// The same as a date.
     pub since_wall: Option<SystemTime>,
-    /// Whether it has said that it is ready.
+    /// It has said that it is ready, or need not.
     pub ready: bool,
-    /// The digest of the start spec that the process was started with.
+    /// The digest of the start spec it was started with.
     pub spec: String,
-    /// The unit's kind when it was started.
+    /// The kind it was started as.
     pub kind: UnitKind,
-    /// The crashes that still count against the restart budget, the oldest first.
+    /// The deaths that count towards a crash loop.
     pub crashes: Vec<Mono>,
-    /// How far the backoff has climbed.
+    /// How many times in a row it died before it was stable: the exponent of the backoff.
     pub level: u32,
-    /// Whether the unit was given up as crash-looping.
+    /// It has been given up once and not been stable since.
     pub looping: bool,
-    /// Every restart so far.
+    /// Restarts in this boot.
     pub total: u64,
-    /// How and when it last ended.
+    /// How the last process ended.
     pub last_exit: Option<(Exit, SystemTime)>,
-    /// It shall not be started before this.
+    /// Not to be started before.
     pub not_before: Option<Mono>,
 }
 

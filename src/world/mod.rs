@@ -2,7 +2,6 @@
 //! decided elsewhere.
 
 pub mod clock;
-
 pub mod files;
 pub mod inotify;
 pub mod tail;
@@ -15,3 +14,19 @@ pub mod ready;
 pub mod reboots;
 pub mod records;
 pub mod saved;
+pub mod screens;
+
+pub mod cgroup;
+pub mod group;
+pub mod pidfd;
+pub mod procs;
+pub mod reaper;
+pub mod spawn;
+
+pub mod launch;
+pub mod tmux;
+
+pub mod notify_socket;
+pub mod probes;
+pub mod scope;
+pub mod systemd;

@@ -98,7 +98,7 @@ impl Records {
     /// with the next write that succeeds.
     pub fn set_record(&mut self, unit: &UnitName, record: &Record) -> Result<(), FileError> {
         let anchor = self.anchor(unit);
-        self.set(unit, Kept { record: record.clone(), anchor })
+        self.keep(unit, Kept { record: record.clone(), anchor })
     }
 
     /// Writes the world's part; the record stays (an empty one of `kind`, if there is none yet).
@@ -113,7 +113,20 @@ impl Records {
     ) -> Result<(), FileError> {
         let record =
             self.units.get(unit).map_or_else(|| Record::new(kind), |kept| kept.record.clone());
-        self.set(unit, Kept { record, anchor })
+        self.keep(unit, Kept { record, anchor })
+    }
+
+    /// Writes both parts at once.
+    ///
+    /// # Errors
+    /// As [`Records::set_record`].
+    pub fn set(
+        &mut self,
+        unit: &UnitName,
+        record: &Record,
+        anchor: &Anchor,
+    ) -> Result<(), FileError> {
+        self.keep(unit, Kept { record: record.clone(), anchor: anchor.clone() })
     }
 
     /// Removes the record of `unit`; one that is not there is no error.
@@ -129,7 +142,7 @@ impl Records {
         }
     }
 
-    fn set(&mut self, unit: &UnitName, kept: Kept) -> Result<(), FileError> {
+    fn keep(&mut self, unit: &UnitName, kept: Kept) -> Result<(), FileError> {
         let path = self.path(unit);
         let file = UnitFile::new(&self.boot_id, &kept);
         self.units.insert(unit.clone(), kept);
