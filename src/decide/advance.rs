@@ -188,7 +188,10 @@ impl Watchdog {
         if unit.is_restart {
             unit.budget.count_restart();
         }
-        let why = std::mem::take(&mut unit.why);
+        let why = match std::mem::take(&mut unit.why) {
+            why if why.is_empty() => "as wished".to_owned(),
+            why => why,
+        };
         actions.push(journal(name, "starting", why.clone()));
         unit.enter(State::Starting, why, now);
         unit.born = Some(now.mono);

@@ -36,8 +36,10 @@ impl Watchdog {
                 unit.born = unit.born.or(Some(now.mono));
                 let why = if unit.retired {
                     "no longer in the config: left running; `stop` ends it"
-                } else {
+                } else if unit.ready {
                     ""
+                } else {
+                    "not ready yet"
                 };
                 unit.enter(State::Up, why, now);
                 unit.since = since;
@@ -209,7 +211,18 @@ impl Watchdog {
             unit.enter(State::Waiting(Wait::Until(now.mono)), "", now);
         } else {
             let resume = std::mem::replace(&mut unit.resume, State::Waiting(Wait::Until(now.mono)));
-            unit.enter(resume, "", now);
+            let why = match &resume {
+                State::GivenUp(_) => "crash loop, as the last supervisor found",
+                State::Waiting(_) => "died under the last supervisor",
+                State::Unseen(_)
+                | State::Stopped
+                | State::Starting
+                | State::Up
+                | State::Stopping(_)
+                | State::Held => "",
+            };
+            let why = if unit.is_restart { why } else { "" };
+            unit.enter(resume, why, now);
         }
     }
 
