@@ -16,8 +16,9 @@ impl Watchdog {
     ) {
         let Some(unit) = self.landed(name, ticket, FlightKind::Look) else { return };
         match look {
-            Look::Alive { process, .. } if unit.gone == Some(process) => {
-                self.absent(now, name, None, actions);
+            Look::Alive { process, .. } if unit.end_of(process).is_some() => {
+                let exit = unit.end_of(process);
+                self.absent(now, name, exit, actions);
             }
             Look::Alive { process, ready } if unit.state == State::Up => {
                 let overdue = !ready && unit.ready_by.is_some_and(|by| now.mono >= by);
@@ -74,6 +75,10 @@ impl Watchdog {
                 unit.fresh = false;
                 unit.is_restart = false;
                 actions.push(journal(name, "started", format!("pid {}", process.pid)));
+                if let Some(exit) = unit.end_of(process) {
+                    actions.push(journal(name, "exited", exit.to_string()));
+                    self.death(now, name, Some(exit), &exit.to_string(), actions);
+                }
             }
             Err(why) => {
                 actions.push(journal(name, "could-not-start", why.clone()));
@@ -149,9 +154,9 @@ impl Watchdog {
     ) {
         let Some(unit) = self.units.get_mut(name) else { return };
         if unit.process != Some(process) {
-            // The process of a start that was no longer waited for.
+            // The answer that names this process is still on its way, or not waited for any more.
             if unit.process.is_none() {
-                unit.gone = Some(process);
+                unit.gone = Some((process, exit));
             }
             return;
         }
@@ -159,7 +164,8 @@ impl Watchdog {
         match unit.flight.map(|flight| flight.kind) {
             // The rest of its group is being ended; the answer to that is awaited.
             Some(FlightKind::Stop) => {
-                unit.gone = unit.process.take();
+                unit.gone = Some((process, exit));
+                unit.process = None;
                 unit.last_exit = Some((exit, now.wall));
             }
             Some(FlightKind::Look | FlightKind::Start) | None => {

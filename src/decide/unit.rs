@@ -21,8 +21,9 @@ pub(super) struct Unit {
     pub(super) state: State,
     pub(super) flight: Option<Flight>,
     pub(super) process: Option<Process>,
-    /// The last process known to have ended: a late look that still saw it is not believed.
-    pub(super) gone: Option<Process>,
+    /// The last process known to have ended, and how: an answer that comes late and still saw it
+    /// alive is not believed.
+    pub(super) gone: Option<(Process, Exit)>,
     pub(super) ready: bool,
     pub(super) ready_by: Option<Mono>,
     /// It did not say in time that it is ready, and a confirming look says the same.
@@ -208,6 +209,11 @@ impl Unit {
         };
     }
 
+    /// How a process ended, if that is already known.
+    pub(super) fn end_of(&self, process: Process) -> Option<Exit> {
+        self.gone.filter(|(gone, _)| *gone == process).map(|(_, exit)| exit)
+    }
+
     /// Its process ended, or never came to life; what follows, by the wish and the budget.
     pub(super) fn died(
         &mut self,
@@ -217,7 +223,8 @@ impl Unit {
         random: &mut Random,
     ) -> Aftermath {
         let born = self.born.take();
-        self.gone = self.process.take().or(self.gone);
+        let ended = self.process.take().map(|process| (process, exit.unwrap_or(Exit::Unknown)));
+        self.gone = ended.or(self.gone);
         self.ready = false;
         self.ready_by = None;
         self.overdue = false;
