@@ -195,6 +195,7 @@ impl Watchdog {
         actions.push(journal(name, "starting", why.clone()));
         unit.enter(State::Starting, why, now);
         unit.born = Some(now.mono);
+        unit.ending = false;
         unit.running_spec.clone_from(&unit.policy.spec);
         unit.ready = unit.policy.ready_within.is_none();
         actions.push(Action::Start {
@@ -218,6 +219,8 @@ impl Watchdog {
         };
         actions.push(journal(name, "stopping", why.clone()));
         unit.enter(State::Stopping(reason), why, now);
+        unit.ending = true;
+        actions.push(Action::Record { unit: name.clone(), record: unit.record() });
         let ticket = self.take_off(now, name, FlightKind::Stop, grace + STOP_SLACK);
         actions.push(Action::Stop { unit: name.clone(), ticket, grace });
     }

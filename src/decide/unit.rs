@@ -29,6 +29,8 @@ pub(super) struct Unit {
     /// It did not say in time that it is ready, and a confirming look says the same.
     pub(super) overdue: bool,
     pub(super) bounce: Option<Bounce>,
+    /// We have told the living process to end, whether it has heard or not.
+    pub(super) ending: bool,
     /// The digest of the spec that the living process was started with.
     pub(super) running_spec: String,
     pub(super) budget: Budget,
@@ -139,6 +141,7 @@ impl Unit {
             ready_by: None,
             overdue: false,
             bounce: None,
+            ending: false,
             running_spec: policy.spec.clone(),
             budget: Budget::default(),
             is_restart: false,
@@ -157,6 +160,7 @@ impl Unit {
             unit.budget = Budget::from_record(record);
             unit.last_exit = record.last_exit;
             if record.process.is_some() {
+                unit.ending = record.ending;
                 unit.born = record.since.or(Some(now.mono));
                 unit.since = record.since_wall.unwrap_or(now.wall);
             } else if record.looping {
@@ -223,6 +227,7 @@ impl Unit {
         random: &mut Random,
     ) -> Aftermath {
         let born = self.born.take();
+        let by_us = std::mem::take(&mut self.ending);
         let ended = self.process.take().map(|process| (process, exit.unwrap_or(Exit::Unknown)));
         self.gone = ended.or(self.gone);
         self.ready = false;
@@ -242,7 +247,6 @@ impl Unit {
             self.enter(State::Waiting(Wait::Until(now.mono)), "restarting, as asked", now);
             return Aftermath::Again;
         }
-        let by_us = matches!(self.state, State::Stopping(_));
         if exit == Some(Exit::Code(0)) && self.policy.ends_by_hand && !by_us {
             self.wish = Wish::Down;
             self.enter(State::Stopped, "ended by hand; `start` brings it back", now);
@@ -291,6 +295,7 @@ impl Unit {
             since: self.born,
             since_wall: self.born.map(|_| self.since),
             ready: self.ready,
+            ending: self.ending,
             spec: self.running_spec.clone(),
             kind: self.policy.kind,
             crashes: Vec::new(),
