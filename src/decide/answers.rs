@@ -268,7 +268,9 @@ impl Watchdog {
     }
 
     fn forget(&mut self, name: &UnitName, actions: &mut Vec<Action>) {
-        self.units.remove(name);
+        if let Some(unit) = self.units.remove(name) {
+            self.other_wishes.insert(name.clone(), unit.wish);
+        }
         actions.push(journal(name, "forgotten", "it has ended, and no config names it"));
         actions.push(Action::Forget { unit: name.clone() });
     }
