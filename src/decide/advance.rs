@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use super::event::{Action, Ticket};
-use super::unit::{Flight, FlightKind, State, StopReason, Wait};
+use super::unit::{Flight, FlightKind, State, StopReason, Unit, Wait};
 use super::watchdog::{Watchdog, journal};
 use super::{Dependency, Mono, Now, UnitName};
 
@@ -159,7 +159,7 @@ impl Watchdog {
         actions: &mut Vec<Action>,
     ) -> Option<String> {
         if let Dependency::Unit(other) = &dependency {
-            let there = self.units.get(other).is_some_and(|it| it.state == State::Up && it.ready);
+            let there = self.units.get(other).is_some_and(Unit::serves);
             return (!there).then(|| other.to_string());
         }
         let outside = self.outside.entry(dependency.clone()).or_default();
@@ -255,7 +255,7 @@ impl Watchdog {
                 | State::Held => None,
             }
         });
-        let waiting = |unit: &super::unit::Unit| matches!(unit.state, State::Waiting(Wait::For(_)));
+        let waiting = |unit: &Unit| matches!(unit.state, State::Waiting(Wait::For(_)));
         let outside = self
             .outside
             .values()

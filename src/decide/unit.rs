@@ -179,6 +179,11 @@ impl Unit {
         self.wish == Wish::Up && !self.drained
     }
 
+    /// Whether those that come after it may start: it is up, and nothing is about to end it.
+    pub(super) fn serves(&self) -> bool {
+        self.state == State::Up && self.ready && self.wanted() && self.bounce.is_none()
+    }
+
     pub(super) fn changed(&self) -> bool {
         self.process.is_some() && !self.retired && self.running_spec != self.policy.spec
     }
