@@ -22,6 +22,9 @@ const AWAIT_DEADLINE: Duration = Duration::from_secs(60);
 impl Watchdog {
     /// Begins whatever can be begun now.
     pub(super) fn advance(&mut self, now: Now, actions: &mut Vec<Action>) {
+        for outside in self.outside.values_mut() {
+            outside.awaited.take_if(|at| now.mono.since(*at) >= AWAIT_DEADLINE);
+        }
         let names: Vec<UnitName> = self.units.keys().cloned().collect();
         for name in names {
             self.expire(now, &name, actions);
@@ -166,8 +169,7 @@ impl Watchdog {
         if outside.there.is_some_and(|there| now.mono.since(there) < FOUND_HOLDS) {
             return None;
         }
-        let awaited = outside.awaited.is_some_and(|at| now.mono.since(at) < AWAIT_DEADLINE);
-        if !awaited {
+        if outside.awaited.is_none() {
             outside.awaited = Some(now.mono);
             actions.push(Action::Await { dependency: dependency.clone() });
         }
