@@ -39,6 +39,7 @@ impl Watchdog {
         let Some(flight) = unit.flight.take_if(|flight| now.mono >= flight.deadline) else {
             return;
         };
+        unit.nameless |= flight.kind == FlightKind::Start;
         let what = match flight.kind {
             FlightKind::Look => "look",
             FlightKind::Start => "start",

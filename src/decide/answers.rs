@@ -207,7 +207,7 @@ impl Watchdog {
         let Some(unit) = self.units.get_mut(name) else { return };
         unit.blind = None;
         if unit.born.is_some() {
-            let exit = exit.unwrap_or(Exit::Unknown);
+            let exit = exit.filter(|_| !unit.nameless).unwrap_or(Exit::Unknown);
             actions.push(journal(name, "exited", format!("{exit}, while nobody watched")));
             self.death(now, name, Some(exit), &exit.to_string(), actions);
         } else if unit.retired {

@@ -31,6 +31,8 @@ pub(super) struct Unit {
     pub(super) bounce: Option<Bounce>,
     /// We have told the living process to end, whether it has heard or not.
     pub(super) ending: bool,
+    /// A start was not answered: an end that a look finds may be that of the process before.
+    pub(super) nameless: bool,
     /// The digest of the spec that the living process was started with.
     pub(super) running_spec: String,
     pub(super) budget: Budget,
@@ -142,6 +144,7 @@ impl Unit {
             overdue: false,
             bounce: None,
             ending: false,
+            nameless: false,
             running_spec: policy.spec.clone(),
             budget: Budget::default(),
             is_restart: false,
@@ -208,6 +211,7 @@ impl Unit {
     /// It lives: just born, or found alive.
     pub(super) fn lives(&mut self, process: Process, ready: bool, now: Now) {
         self.process = Some(process);
+        self.nameless = false;
         self.ready = ready;
         self.overdue = false;
         self.blind = None;
@@ -233,6 +237,7 @@ impl Unit {
     ) -> Aftermath {
         let born = self.born.take();
         let by_us = std::mem::take(&mut self.ending);
+        self.nameless = false;
         let ended = self.process.take().map(|process| (process, exit.unwrap_or(Exit::Unknown)));
         self.gone = ended.or(self.gone);
         self.ready = false;
