@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use super::event::{Action, Ticket};
-use super::unit::{Flight, FlightKind, State, StopReason, Wait};
+use super::unit::{Flight, FlightKind, State, StopReason, Unit, Wait};
 use super::watchdog::{Watchdog, journal};
 use super::{Dependency, Mono, Now, UnitName};
 
@@ -22,6 +22,9 @@ const AWAIT_DEADLINE: Duration = Duration::from_secs(60);
 impl Watchdog {
     /// Begins whatever can be begun now.
     pub(super) fn advance(&mut self, now: Now, actions: &mut Vec<Action>) {
+        for outside in self.outside.values_mut() {
+            outside.awaited.take_if(|at| now.mono.since(*at) >= AWAIT_DEADLINE);
+        }
         let names: Vec<UnitName> = self.units.keys().cloned().collect();
         for name in names {
             self.expire(now, &name, actions);
@@ -36,6 +39,7 @@ impl Watchdog {
         let Some(flight) = unit.flight.take_if(|flight| now.mono >= flight.deadline) else {
             return;
         };
+        unit.nameless |= flight.kind == FlightKind::Start;
         let what = match flight.kind {
             FlightKind::Look => "look",
             FlightKind::Start => "start",
@@ -159,15 +163,14 @@ impl Watchdog {
         actions: &mut Vec<Action>,
     ) -> Option<String> {
         if let Dependency::Unit(other) = &dependency {
-            let there = self.units.get(other).is_some_and(|it| it.state == State::Up && it.ready);
+            let there = self.units.get(other).is_some_and(Unit::serves);
             return (!there).then(|| other.to_string());
         }
         let outside = self.outside.entry(dependency.clone()).or_default();
         if outside.there.is_some_and(|there| now.mono.since(there) < FOUND_HOLDS) {
             return None;
         }
-        let awaited = outside.awaited.is_some_and(|at| now.mono.since(at) < AWAIT_DEADLINE);
-        if !awaited {
+        if outside.awaited.is_none() {
             outside.awaited = Some(now.mono);
             actions.push(Action::Await { dependency: dependency.clone() });
         }
@@ -188,10 +191,14 @@ impl Watchdog {
         if unit.is_restart {
             unit.budget.count_restart();
         }
-        let why = std::mem::take(&mut unit.why);
+        let why = match std::mem::take(&mut unit.why) {
+            why if why.is_empty() => "as wished".to_owned(),
+            why => why,
+        };
         actions.push(journal(name, "starting", why.clone()));
         unit.enter(State::Starting, why, now);
         unit.born = Some(now.mono);
+        unit.ending = false;
         unit.running_spec.clone_from(&unit.policy.spec);
         unit.ready = unit.policy.ready_within.is_none();
         actions.push(Action::Start {
@@ -215,6 +222,8 @@ impl Watchdog {
         };
         actions.push(journal(name, "stopping", why.clone()));
         unit.enter(State::Stopping(reason), why, now);
+        unit.ending = true;
+        actions.push(Action::Record { unit: name.clone(), record: unit.record() });
         let ticket = self.take_off(now, name, FlightKind::Stop, grace + STOP_SLACK);
         actions.push(Action::Stop { unit: name.clone(), ticket, grace });
     }
@@ -249,7 +258,7 @@ impl Watchdog {
                 | State::Held => None,
             }
         });
-        let waiting = |unit: &super::unit::Unit| matches!(unit.state, State::Waiting(Wait::For(_)));
+        let waiting = |unit: &Unit| matches!(unit.state, State::Waiting(Wait::For(_)));
         let outside = self
             .outside
             .values()

@@ -16,8 +16,9 @@ impl Watchdog {
     ) {
         let Some(unit) = self.landed(name, ticket, FlightKind::Look) else { return };
         match look {
-            Look::Alive { process, .. } if unit.gone == Some(process) => {
-                self.absent(now, name, None, actions);
+            Look::Alive { process, .. } if unit.end_of(process).is_some() => {
+                let exit = unit.end_of(process);
+                self.absent(now, name, exit, actions);
             }
             Look::Alive { process, ready } if unit.state == State::Up => {
                 let overdue = !ready && unit.ready_by.is_some_and(|by| now.mono >= by);
@@ -36,8 +37,10 @@ impl Watchdog {
                 unit.born = unit.born.or(Some(now.mono));
                 let why = if unit.retired {
                     "no longer in the config: left running; `stop` ends it"
-                } else {
+                } else if unit.ready {
                     ""
+                } else {
+                    "not ready yet"
                 };
                 unit.enter(State::Up, why, now);
                 unit.since = since;
@@ -72,6 +75,10 @@ impl Watchdog {
                 unit.fresh = false;
                 unit.is_restart = false;
                 actions.push(journal(name, "started", format!("pid {}", process.pid)));
+                if let Some(exit) = unit.end_of(process) {
+                    actions.push(journal(name, "exited", exit.to_string()));
+                    self.death(now, name, Some(exit), &exit.to_string(), actions);
+                }
             }
             Err(why) => {
                 actions.push(journal(name, "could-not-start", why.clone()));
@@ -147,9 +154,9 @@ impl Watchdog {
     ) {
         let Some(unit) = self.units.get_mut(name) else { return };
         if unit.process != Some(process) {
-            // The process of a start that was no longer waited for.
+            // The answer that names this process is still on its way, or not waited for any more.
             if unit.process.is_none() {
-                unit.gone = Some(process);
+                unit.gone = Some((process, exit));
             }
             return;
         }
@@ -157,7 +164,8 @@ impl Watchdog {
         match unit.flight.map(|flight| flight.kind) {
             // The rest of its group is being ended; the answer to that is awaited.
             Some(FlightKind::Stop) => {
-                unit.gone = unit.process.take();
+                unit.gone = Some((process, exit));
+                unit.process = None;
                 unit.last_exit = Some((exit, now.wall));
             }
             Some(FlightKind::Look | FlightKind::Start) | None => {
@@ -199,7 +207,7 @@ impl Watchdog {
         let Some(unit) = self.units.get_mut(name) else { return };
         unit.blind = None;
         if unit.born.is_some() {
-            let exit = exit.unwrap_or(Exit::Unknown);
+            let exit = exit.filter(|_| !unit.nameless).unwrap_or(Exit::Unknown);
             actions.push(journal(name, "exited", format!("{exit}, while nobody watched")));
             self.death(now, name, Some(exit), &exit.to_string(), actions);
         } else if unit.retired {
@@ -209,7 +217,18 @@ impl Watchdog {
             unit.enter(State::Waiting(Wait::Until(now.mono)), "", now);
         } else {
             let resume = std::mem::replace(&mut unit.resume, State::Waiting(Wait::Until(now.mono)));
-            unit.enter(resume, "", now);
+            let why = match &resume {
+                State::GivenUp(_) => "crash loop, as the last supervisor found",
+                State::Waiting(_) => "died under the last supervisor",
+                State::Unseen(_)
+                | State::Stopped
+                | State::Starting
+                | State::Up
+                | State::Stopping(_)
+                | State::Held => "",
+            };
+            let why = if unit.is_restart { why } else { "" };
+            unit.enter(resume, why, now);
         }
     }
 
@@ -249,7 +268,9 @@ impl Watchdog {
     }
 
     fn forget(&mut self, name: &UnitName, actions: &mut Vec<Action>) {
-        self.units.remove(name);
+        if let Some(unit) = self.units.remove(name) {
+            self.other_wishes.insert(name.clone(), unit.wish);
+        }
         actions.push(journal(name, "forgotten", "it has ended, and no config names it"));
         actions.push(Action::Forget { unit: name.clone() });
     }

@@ -27,6 +27,8 @@ pub struct Record {
     pub since_wall: Option<SystemTime>,
     /// It has said that it is ready, or need not.
     pub ready: bool,
+    /// We have told it to end: however it does, no person ended it by hand.
+    pub ending: bool,
     /// The digest of the start spec it was started with.
     pub spec: String,
     /// The kind it was started as.

@@ -21,13 +21,18 @@ pub(super) struct Unit {
     pub(super) state: State,
     pub(super) flight: Option<Flight>,
     pub(super) process: Option<Process>,
-    /// The last process known to have ended: a late look that still saw it is not believed.
-    pub(super) gone: Option<Process>,
+    /// The last process known to have ended, and how: an answer that comes late and still saw it
+    /// alive is not believed.
+    pub(super) gone: Option<(Process, Exit)>,
     pub(super) ready: bool,
     pub(super) ready_by: Option<Mono>,
     /// It did not say in time that it is ready, and a confirming look says the same.
     pub(super) overdue: bool,
     pub(super) bounce: Option<Bounce>,
+    /// We have told the living process to end, whether it has heard or not.
+    pub(super) ending: bool,
+    /// A start was not answered: an end that a look finds may be that of the process before.
+    pub(super) nameless: bool,
     /// The digest of the spec that the living process was started with.
     pub(super) running_spec: String,
     pub(super) budget: Budget,
@@ -138,6 +143,8 @@ impl Unit {
             ready_by: None,
             overdue: false,
             bounce: None,
+            ending: false,
+            nameless: false,
             running_spec: policy.spec.clone(),
             budget: Budget::default(),
             is_restart: false,
@@ -156,6 +163,7 @@ impl Unit {
             unit.budget = Budget::from_record(record);
             unit.last_exit = record.last_exit;
             if record.process.is_some() {
+                unit.ending = record.ending;
                 unit.born = record.since.or(Some(now.mono));
                 unit.since = record.since_wall.unwrap_or(now.wall);
             } else if record.looping {
@@ -172,6 +180,11 @@ impl Unit {
     /// Whether it shall run.
     pub(super) fn wanted(&self) -> bool {
         self.wish == Wish::Up && !self.drained
+    }
+
+    /// Whether those that come after it may start: it is up, and nothing is about to end it.
+    pub(super) fn serves(&self) -> bool {
+        self.state == State::Up && self.ready && self.wanted() && self.bounce.is_none()
     }
 
     pub(super) fn changed(&self) -> bool {
@@ -198,6 +211,7 @@ impl Unit {
     /// It lives: just born, or found alive.
     pub(super) fn lives(&mut self, process: Process, ready: bool, now: Now) {
         self.process = Some(process);
+        self.nameless = false;
         self.ready = ready;
         self.overdue = false;
         self.blind = None;
@@ -206,6 +220,11 @@ impl Unit {
             Some(within) if !ready => Some(now.mono + within),
             _ => None,
         };
+    }
+
+    /// How a process ended, if that is already known.
+    pub(super) fn end_of(&self, process: Process) -> Option<Exit> {
+        self.gone.filter(|(gone, _)| *gone == process).map(|(_, exit)| exit)
     }
 
     /// Its process ended, or never came to life; what follows, by the wish and the budget.
@@ -217,7 +236,10 @@ impl Unit {
         random: &mut Random,
     ) -> Aftermath {
         let born = self.born.take();
-        self.gone = self.process.take().or(self.gone);
+        let by_us = std::mem::take(&mut self.ending);
+        self.nameless = false;
+        let ended = self.process.take().map(|process| (process, exit.unwrap_or(Exit::Unknown)));
+        self.gone = ended.or(self.gone);
         self.ready = false;
         self.ready_by = None;
         self.overdue = false;
@@ -235,7 +257,6 @@ impl Unit {
             self.enter(State::Waiting(Wait::Until(now.mono)), "restarting, as asked", now);
             return Aftermath::Again;
         }
-        let by_us = matches!(self.state, State::Stopping(_));
         if exit == Some(Exit::Code(0)) && self.policy.ends_by_hand && !by_us {
             self.wish = Wish::Down;
             self.enter(State::Stopped, "ended by hand; `start` brings it back", now);
@@ -284,6 +305,7 @@ impl Unit {
             since: self.born,
             since_wall: self.born.map(|_| self.since),
             ready: self.ready,
+            ending: self.ending,
             spec: self.running_spec.clone(),
             kind: self.policy.kind,
             crashes: Vec::new(),

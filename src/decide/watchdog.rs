@@ -15,7 +15,7 @@ use super::{Dependency, Mono, Now, Record, Saved, UnitName, Wish};
 pub struct Watchdog {
     pub(super) units: BTreeMap<UnitName, Unit>,
     /// Wishes of units that the config does not name (now).
-    other_wishes: BTreeMap<UnitName, Wish>,
+    pub(super) other_wishes: BTreeMap<UnitName, Wish>,
     pub(super) outside: BTreeMap<Dependency, Outside>,
     pub(super) cap: Cap,
     pub(super) stagger: Duration,

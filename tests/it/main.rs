@@ -2,3 +2,4 @@
 #![expect(clippy::expect_used, reason = "a test that cannot set up its house has failed")]
 
 mod cli;
+mod simulator;

@@ -1,0 +1,393 @@
+//! What may be known of each unit, kept by simpler means than the watchdog's own, and the laws
+//! that are checked against it when an event is told and when an action begins.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use agent_supervisor::decide::{
+    Action, Dependency, Event, Exit, Look, Process, Request, Saved, StateView, Ticket, UnitName,
+    Watchdog, Wish,
+};
+
+use super::house::{House, secs};
+use super::laws::{Breach, Law};
+use super::story::Kind;
+use super::world::World;
+
+#[derive(Default)]
+pub(super) struct Judge {
+    pub(super) units: BTreeMap<UnitName, Known>,
+    /// What Found said last in this life.
+    there: BTreeMap<Dependency, bool>,
+    /// When restarts began in this life.
+    pub(super) restarts: Vec<Duration>,
+    /// When the supervisor's lives ended.
+    pub(super) kills: Vec<Duration>,
+    /// The exits that were told in this life.
+    pub(super) told: BTreeSet<Process>,
+}
+
+/// What an attentive listener knows of one unit.
+#[derive(Default)]
+pub(super) struct Known {
+    pub(super) down: bool,
+    pub(super) drained: bool,
+    pub(super) flight: Option<Flight>,
+    /// The last thing heard leaves no doubt whether it lives.
+    pub(super) sure: bool,
+    pub(super) process: Option<Process>,
+    /// A restart was asked of this process (none = of whatever there was).
+    pub(super) bounce: Option<Option<Process>>,
+    /// Starts since it was last forgiven.
+    starts: Vec<Duration>,
+    /// The next start is an operator's, or the first of this life.
+    pub(super) first: bool,
+    /// What may count as a death since it was last forgiven.
+    pub(super) mishaps: u32,
+}
+
+pub(super) struct Flight {
+    pub(super) ticket: Ticket,
+    pub(super) kind: Kind,
+    deadline: Duration,
+}
+
+impl Judge {
+    pub(super) fn of(&mut self, unit: &UnitName) -> &mut Known {
+        self.units.entry(unit.clone()).or_default()
+    }
+
+    /// A new life of the supervisor: nothing is known but the wishes.
+    pub(super) fn begins(&mut self) {
+        self.there.clear();
+        self.restarts.clear();
+        self.told.clear();
+        for known in self.units.values_mut() {
+            known.flight = None;
+            known.sure = false;
+            known.process = None;
+            known.first = true;
+        }
+    }
+
+    /// Its life ended, by a kill or with the power.
+    pub(super) fn ends(&mut self, world: &World, power: bool) {
+        self.kills.push(world.time);
+        for known in self.units.values_mut() {
+            // A restart that was under way is not gone on with.
+            known.bounce = None;
+            known.mishaps += 1;
+            if power {
+                known.drained = false;
+                known.mishaps = 0;
+                known.starts.clear();
+            }
+        }
+    }
+
+    /// Whether an event is an answer that nobody waits for any more.
+    pub(super) fn is_stale(&self, event: &Event) -> bool {
+        match event {
+            Event::Looked { unit, ticket, .. }
+            | Event::Started { unit, ticket, .. }
+            | Event::Stopped { unit, ticket, .. } => {
+                let flight = self.units.get(unit).and_then(|known| known.flight.as_ref());
+                flight.is_none_or(|flight| flight.ticket != *ticket)
+            }
+            Event::Tick
+            | Event::Ready { .. }
+            | Event::Exited { .. }
+            | Event::Found { .. }
+            | Event::Asked(_) => false,
+        }
+    }
+
+    /// Takes in what the watchdog has just been told.
+    pub(super) fn hears(&mut self, event: &Event, world: &World) {
+        let stale = self.is_stale(event);
+        match event {
+            Event::Looked { unit, look, .. } if !stale => {
+                let told = match look {
+                    Look::Alive { process, .. } => self.told.contains(process),
+                    Look::Absent { .. } | Look::Failed(_) => false,
+                };
+                let known = self.of(unit);
+                known.flight = None;
+                match look {
+                    Look::Alive { process, .. } if !told => {
+                        (known.sure, known.process) = (true, Some(*process));
+                    }
+                    Look::Alive { .. } | Look::Absent { .. } => {
+                        (known.sure, known.process) = (true, None);
+                        known.mishaps += 1;
+                    }
+                    Look::Failed(_) => known.sure = false,
+                }
+            }
+            Event::Started { unit, outcome, .. } if !stale => {
+                let told = outcome.as_ref().is_ok_and(|process| self.told.contains(process));
+                let known = self.of(unit);
+                known.flight = None;
+                known.sure = true;
+                known.process = outcome.as_ref().ok().copied().filter(|_| !told);
+                known.mishaps += u32::from(known.process.is_none());
+                // Asked while it was being started: it is to be another one than this.
+                known.bounce = known.bounce.map(|asked| asked.or(known.process));
+            }
+            Event::Stopped { unit, outcome, .. } if !stale => {
+                let known = self.of(unit);
+                known.flight = None;
+                known.sure = outcome.is_ok();
+                known.mishaps += 1;
+                if outcome.is_ok() {
+                    known.process = None;
+                }
+            }
+            Event::Exited { unit, process, .. } => {
+                self.told.insert(*process);
+                let known = self.of(unit);
+                known.mishaps += 1;
+                if known.process == Some(*process) {
+                    known.process = None;
+                    known.sure = true;
+                    known.flight.take_if(|flight| flight.kind == Kind::Look);
+                }
+            }
+            Event::Found { dependency, outcome } => {
+                self.there.insert(dependency.clone(), outcome.is_ok());
+            }
+            Event::Looked { .. }
+            | Event::Started { .. }
+            | Event::Stopped { .. }
+            | Event::Tick
+            | Event::Ready { .. }
+            | Event::Asked(_) => {}
+        }
+        for known in self.units.values_mut() {
+            if known.flight.take_if(|flight| flight.deadline <= world.time).is_some() {
+                known.sure = false;
+                known.mishaps += 1;
+            }
+        }
+    }
+
+    /// The wishes that a request leads to.
+    pub(super) fn wishes(&mut self, request: &Request, watchdog: &Watchdog, world: &World) {
+        let (names, up) = match request {
+            Request::Start(units) | Request::Restart { units, .. } => (units, true),
+            Request::Stop(units) => (units, false),
+            Request::Drain => {
+                for name in watchdog.names() {
+                    let known = self.of(name);
+                    (known.drained, known.bounce) = (true, None);
+                }
+                return;
+            }
+        };
+        for name in names {
+            let restart = matches!(request, Request::Restart { .. });
+            let living = world.living(name);
+            let known = self.of(name);
+            known.down = !up;
+            known.bounce = known.bounce.filter(|_| up);
+            if up {
+                known.drained = false;
+                known.first = true;
+                known.starts.clear();
+            }
+            if restart {
+                known.bounce = Some(living);
+            }
+        }
+    }
+
+    /// What a drain left of a unit that was in no config meanwhile is not pursued.
+    pub(super) fn believes_drained(&mut self, name: &UnitName, saved: &Saved) {
+        self.of(name).drained = saved.drained.contains(name);
+    }
+
+    /// The wishes on disk are the ones that hold.
+    pub(super) fn believes(&mut self, saved: &Saved) {
+        for (name, known) in &mut self.units {
+            known.down = saved.wishes.get(name) == Some(&Wish::Down);
+            known.drained = saved.drained.contains(name);
+        }
+    }
+
+    /// A request was handled to its end.
+    pub(super) fn acknowledged(&mut self, request: &Request) {
+        if let Request::Start(units) | Request::Restart { units, .. } = request {
+            for name in units {
+                self.of(name).mishaps = 0;
+            }
+        }
+    }
+
+    /// Whether `saved` says the wishes that are known.
+    pub(super) fn agree(&self, saved: &Saved, watchdog: &Watchdog) -> Result<(), String> {
+        for (name, known) in &self.units {
+            let wish = saved.wishes.get(name).copied().unwrap_or(Wish::Up);
+            if (wish == Wish::Down) != known.down {
+                return Err(format!("{name} is wished {wish:?}"));
+            }
+            let drained = saved.drained.contains(name);
+            if drained != known.drained && watchdog.names().any(|it| it == name) {
+                return Err(format!("{name} is drained: {drained}"));
+            }
+        }
+        Ok(())
+    }
+
+    /// An end by hand turns the wish down: accepted when a process that no stop had signalled
+    /// ended well.
+    pub(super) fn grants_ends_by_hand(&mut self, saved: &Saved, world: &World, house: &House) {
+        for (name, known) in &mut self.units {
+            let ended_well = || {
+                world
+                    .procs
+                    .values()
+                    .any(|it| it.unit == *name && it.ended == Some(Exit::Code(0)) && !it.signalled)
+            };
+            let by_hand = saved.wishes.get(name) == Some(&Wish::Down)
+                && house.named(name).is_some_and(|policy| policy.ends_by_hand);
+            if by_hand && ended_well() {
+                known.down = true;
+            }
+        }
+    }
+
+    pub(super) fn before(
+        &mut self,
+        action: &Action,
+        watchdog: &Watchdog,
+        world: &World,
+        house: &House,
+    ) -> Result<(), Breach> {
+        let (unit, kind, ticket, limit) = match action {
+            Action::Look { unit, ticket } => (unit, Kind::Look, ticket, secs(10)),
+            Action::Start { unit, ticket, .. } => (unit, Kind::Start, ticket, secs(60)),
+            Action::Stop { unit, ticket, grace } => (unit, Kind::Stop, ticket, *grace + secs(20)),
+            Action::Save(_)
+            | Action::Record { .. }
+            | Action::Forget { .. }
+            | Action::Await { .. }
+            | Action::Journal(_) => return Ok(()),
+        };
+        if self.of(unit).flight.is_some() {
+            return Breach::err(Law::OneAction, format!("{action:?}"));
+        }
+        match kind {
+            Kind::Look => {}
+            Kind::Start => self.before_start(unit, watchdog, world, house)?,
+            Kind::Stop => self.before_stop(unit, world, house)?,
+        }
+        let deadline = world.time + limit;
+        self.of(unit).flight = Some(Flight { ticket: *ticket, kind, deadline });
+        Ok(())
+    }
+
+    fn before_start(
+        &mut self,
+        unit: &UnitName,
+        watchdog: &Watchdog,
+        world: &World,
+        house: &House,
+    ) -> Result<(), Breach> {
+        if let Some(process) = world.living(unit) {
+            return Breach::err(Law::OneProcess, format!("{unit} is started beside {process:?}"));
+        }
+        let known = self.of(unit);
+        let (sure, process) = (known.sure, known.process);
+        if !sure || process.is_some() {
+            let how = format!("{unit} is started; known: {sure}, its process: {process:?}");
+            return Breach::err(Law::KnowsBeforeActing, how);
+        }
+        if known.down || known.drained {
+            return Breach::err(Law::StartsOnlyWhatMayRun, format!("{unit} is not wished up"));
+        }
+        let Some(policy) = house.named(unit).filter(|policy| policy.hold.is_none()) else {
+            return Breach::err(
+                Law::StartsOnlyWhatMayRun,
+                format!("{unit} is held or in no config"),
+            );
+        };
+        for dependency in &policy.after {
+            let there = match dependency {
+                Dependency::Unit(other) => {
+                    let is_up = |it: &agent_supervisor::decide::UnitView| {
+                        it.name == *other && it.state == StateView::Up
+                    };
+                    self.units.get(other).is_some_and(|it| it.sure && it.process.is_some())
+                        && watchdog.view(world.now()).iter().any(is_up)
+                }
+                outside => self.there.get(outside) == Some(&true),
+            };
+            if !there {
+                let how = format!("{unit} is started without {dependency}");
+                return Breach::err(Law::StartsOnlyWhatMayRun, how);
+            }
+        }
+        self.counts_start(unit, world, house)
+    }
+
+    fn counts_start(
+        &mut self,
+        unit: &UnitName,
+        world: &World,
+        house: &House,
+    ) -> Result<(), Breach> {
+        let restart = house.of(unit).restart.clone();
+        let within = |at: &Duration, window: Duration| world.time - *at < window;
+        let kills = self.kills.iter().filter(|at| within(at, restart.loop_within)).count();
+        let known = self.of(unit);
+        known.starts.retain(|at| within(at, restart.loop_within));
+        known.starts.push(world.time);
+        known.bounce = None;
+        // The first start, the restarts, and none by a retry: those are further apart.
+        if known.starts.len() > restart.loop_starts as usize + kills {
+            let how = format!("{unit}: {} starts with {kills} kills", known.starts.len());
+            return Breach::err(Law::BoundedRestarts, how);
+        }
+        if !std::mem::replace(&mut known.first, false) {
+            self.restarts.retain(|at| within(at, house.cap.within));
+            self.restarts.push(world.time);
+            if self.restarts.len() > house.cap.restarts as usize {
+                let how = format!("{} restarts, the last of {unit}", self.restarts.len());
+                return Breach::err(Law::Cap, how);
+            }
+        }
+        Ok(())
+    }
+
+    fn before_stop(&mut self, unit: &UnitName, world: &World, house: &House) -> Result<(), Breach> {
+        let known = self.of(unit);
+        if known.down || known.drained || known.bounce.is_some() {
+            return Ok(());
+        }
+        let process = known.process;
+        if !known.sure || process.is_none() {
+            let how = format!("{unit} is stopped unasked; it is known: {}", known.sure);
+            return Breach::err(Law::KnowsBeforeActing, how);
+        }
+        // It is not ready, or changed: that is a death, or like one.
+        known.mishaps += 1;
+        let changed = self.is_changed(unit, world, house);
+        self.of(unit).first |= changed;
+        let it = process.and_then(|process| world.procs.get(&process));
+        // The confirming look before a stop is no older than a look may take.
+        let ready = it.and_then(|it| it.ready).is_some_and(|at| world.time - at > secs(11));
+        if ready && !changed {
+            return Breach::err(Law::LeavesTheGoodAlone, format!("{unit} is stopped"));
+        }
+        Ok(())
+    }
+
+    fn is_changed(&self, unit: &UnitName, world: &World, house: &House) -> bool {
+        let process = self.units.get(unit).and_then(|known| known.process);
+        let it = process.and_then(|process| world.procs.get(&process));
+        let policy = house.named(unit);
+        policy
+            .zip(it)
+            .is_some_and(|(policy, it)| policy.restart_on_change && policy.spec != it.spec)
+    }
+}

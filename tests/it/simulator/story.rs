@@ -1,0 +1,202 @@
+//! A story: an explicit list of timed faults and commands, drawn from a seed first, so that it
+//! can be shortened and played again.
+
+use std::fmt;
+use std::time::Duration;
+
+use agent_supervisor::decide::{Dependency, Exit, Request, UnitName};
+
+use super::dice::Dice;
+use super::house::{Change, UNITS, name, secs};
+
+pub(super) struct Story {
+    pub(super) seed: u64,
+    pub(super) events: Vec<Event>,
+    pub(super) lasts: Duration,
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct Event {
+    pub(super) at: Duration,
+    pub(super) what: What,
+}
+
+#[derive(Clone, Debug)]
+pub(super) enum What {
+    /// The living process of a unit ends by itself.
+    Exit(UnitName, Exit),
+    /// Processes of a unit that are born in this time live only so long.
+    Sick { unit: UnitName, life: Duration, lasts: Duration },
+    /// The next actions of this kind go wrong.
+    Hitch { unit: UnitName, kind: Kind, how: Hitch, times: u32 },
+    /// The next process says late (none = never) that it is ready.
+    Late(UnitName, Option<Duration>),
+    /// The next answer of a unit comes a second time.
+    Echo(UnitName, Duration),
+    /// A dependency outside is away; `mute`: and nobody says so.
+    Gone { dependency: Dependency, lasts: Duration, mute: bool },
+    /// An operator speaks.
+    Ask(Request),
+    /// The supervisor is killed so many acts later, and comes back.
+    Kill { acts: u32, down: Duration },
+    /// The same, and the configuration has changed when it comes back.
+    Change { unit: UnitName, change: Change, down: Duration },
+    /// The machine is.
+    Reboot { down: Duration },
+    /// Somebody sets the date.
+    Wall { hours: i64 },
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Kind {
+    Look,
+    Start,
+    Stop,
+}
+
+/// How an action goes wrong.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Hitch {
+    Fails,
+    /// Before its nth step.
+    Slow(usize, Duration),
+    Hangs(usize),
+}
+
+impl Story {
+    pub(super) fn drawn(seed: u64) -> Self {
+        let mut dice = Dice::new(seed);
+        let mut events = Vec::new();
+        let mut at = secs(10 + dice.below(600));
+        for _ in 0..2 + dice.below(10) {
+            let span = dice.pick(&[secs(5), secs(120), secs(1800), secs(20_000)]);
+            // Some chapters are about one unit only, so that its troubles meet.
+            let only = dice.percent(50).then(|| dice.pick(&UNITS));
+            let begin = at;
+            for _ in 0..3 + dice.below(40) {
+                let event_at = begin + dice.time(Duration::ZERO, span);
+                at = at.max(event_at);
+                let unit = name(only.unwrap_or(dice.pick(&UNITS)));
+                events.push(Event { at: event_at, what: what(unit, &mut dice) });
+            }
+            at += dice.pick(&[secs(600), secs(3 * 3600), secs(12 * 3600), secs(3 * 86_400)]);
+        }
+        events.sort_by_key(|event| event.at);
+        Self { seed, events, lasts: at + secs(3 * 3600) }
+    }
+
+    /// The same story with only some of its events.
+    pub(super) fn with(&self, events: Vec<Event>) -> Self {
+        Self { seed: self.seed, events, lasts: self.lasts }
+    }
+}
+
+fn what(unit: UnitName, dice: &mut Dice) -> What {
+    let down = dice.pick(&[Duration::ZERO, secs(1), secs(30), secs(1200)]);
+    match dice.below(100) {
+        0..22 => What::Exit(unit, exit(dice)),
+        22..29 => What::Sick {
+            unit,
+            life: dice.pick(&[Duration::ZERO, Duration::from_millis(3), secs(1), secs(40)]),
+            lasts: dice.time(secs(1), secs(2 * 3600)),
+        },
+        29..50 => {
+            let kind = dice.pick(&[Kind::Look, Kind::Start, Kind::Stop, Kind::Stop]);
+            let step = usize::try_from(dice.below(3)).unwrap();
+            let how = match dice.below(4) {
+                0 | 1 => Hitch::Fails,
+                2 => Hitch::Slow(step, dice.pick(&[secs(1), secs(9), secs(29), secs(62)])),
+                _ => Hitch::Hangs(step),
+            };
+            What::Hitch { unit, kind, how, times: 1 + u32::try_from(dice.below(4)).unwrap() }
+        }
+        50..54 => What::Late(unit, dice.pick(&[None, Some(secs(8)), Some(secs(70))])),
+        54..57 => What::Echo(unit, dice.time(Duration::ZERO, secs(60))),
+        57..61 => What::Gone {
+            dependency: dice.pick(&[Dependency::Docker, Dependency::Network]),
+            lasts: dice.time(secs(1), secs(7200)),
+            mute: dice.percent(30),
+        },
+        61..80 => What::Ask(request(unit, dice)),
+        80..90 => What::Kill { acts: u32::try_from(dice.below(12)).unwrap(), down },
+        90..94 => What::Change {
+            unit,
+            change: dice.pick(&[Change::Membership, Change::Spec, Change::Hold]),
+            down,
+        },
+        94..97 => What::Reboot { down: down + secs(20) },
+        _ => What::Wall { hours: dice.pick(&[-10_000, -1, 1, 24]) },
+    }
+}
+
+fn exit(dice: &mut Dice) -> Exit {
+    dice.pick(&[Exit::Code(0), Exit::Code(1), Exit::Signal(9), Exit::Unknown])
+}
+
+fn request(unit: UnitName, dice: &mut Dice) -> Request {
+    let units = match dice.below(5) {
+        0 => UNITS.iter().map(|text| name(text)).collect(),
+        1 => vec![unit, name(dice.pick(&UNITS))],
+        _ => vec![unit],
+    };
+    match dice.below(10) {
+        0..4 => Request::Start(units),
+        4..6 => Request::Stop(units),
+        6..9 => Request::Restart { units, fresh: dice.percent(30) },
+        _ => Request::Drain,
+    }
+}
+
+impl fmt::Display for Event {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (seconds, rest) = (self.at.as_secs(), self.at.subsec_micros());
+        let (days, hours) = (seconds / 86_400, seconds / 3600 % 24);
+        let (minutes, seconds) = (seconds / 60 % 60, seconds % 60);
+        write!(f, "day {days} {hours:02}:{minutes:02}:{seconds:02}.{rest:06}  {}", self.what)
+    }
+}
+
+impl fmt::Display for What {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Exit(unit, exit) => write!(f, "{unit}: its process ends: {exit}"),
+            Self::Sick { unit, life, lasts } => {
+                write!(f, "{unit}: for {lasts:?}, what is born lives {life:?}")
+            }
+            Self::Hitch { unit, kind, how, times } => {
+                let kind = match kind {
+                    Kind::Look => "look",
+                    Kind::Start => "start",
+                    Kind::Stop => "stop",
+                };
+                match how {
+                    Hitch::Fails => write!(f, "{unit}: {times} × {kind} will fail"),
+                    Hitch::Slow(step, by) => {
+                        write!(f, "{unit}: {times} × {kind} will take {by:?} before step {step}")
+                    }
+                    Hitch::Hangs(step) => {
+                        write!(f, "{unit}: {times} × {kind} will hang before step {step}")
+                    }
+                }
+            }
+            Self::Late(unit, Some(by)) => write!(f, "{unit}: the next one is ready after {by:?}"),
+            Self::Late(unit, None) => write!(f, "{unit}: the next one is never ready"),
+            Self::Echo(unit, by) => write!(f, "{unit}: its next answer comes again {by:?} later"),
+            Self::Gone { dependency, lasts, mute: false } => {
+                write!(f, "{dependency} is away for {lasts:?}")
+            }
+            Self::Gone { dependency, lasts, mute: true } => {
+                write!(f, "nobody hears of {dependency} for {lasts:?}")
+            }
+            Self::Ask(request) => write!(f, "the operator asks: {request:?}"),
+            Self::Kill { acts, down } => {
+                write!(f, "the supervisor is killed {acts} acts later, and is back after {down:?}")
+            }
+            Self::Change { unit, change, down } => {
+                write!(f, "the supervisor ends, is back after {down:?}, and {unit} {change}")
+            }
+            Self::Reboot { down } => write!(f, "the machine is off for {down:?}"),
+            Self::Wall { hours } => write!(f, "the date is set by {hours} hours"),
+        }
+    }
+}
