@@ -216,18 +216,8 @@ impl Watchdog {
             unit.fresh = bounce.fresh;
             unit.enter(State::Waiting(Wait::Until(now.mono)), "", now);
         } else {
-            let resume = std::mem::replace(&mut unit.resume, State::Waiting(Wait::Until(now.mono)));
-            let why = match &resume {
-                State::GivenUp(_) => "crash loop, as the last supervisor found",
-                State::Waiting(_) => "died under the last supervisor",
-                State::Unseen(_)
-                | State::Stopped
-                | State::Starting
-                | State::Up
-                | State::Stopping(_)
-                | State::Held => "",
-            };
-            let why = if unit.is_restart { why } else { "" };
+            let otherwise = (State::Waiting(Wait::Until(now.mono)), String::new());
+            let (resume, why) = std::mem::replace(&mut unit.resume, otherwise);
             unit.enter(resume, why, now);
         }
     }

@@ -45,6 +45,8 @@ pub struct Record {
     pub last_exit: Option<(Exit, SystemTime)>,
     /// Not to be started before.
     pub not_before: Option<Mono>,
+    /// Why it waits or was given up, in words.
+    pub why: String,
 }
 
 impl Record {
@@ -55,6 +57,7 @@ impl Record {
             since: None,
             since_wall: None,
             ready: false,
+            ending: false,
             spec: String::new(),
             kind,
             crashes: Vec::new(),
@@ -63,6 +66,7 @@ impl Record {
             total: 0,
             last_exit: None,
             not_before: None,
+            why: String::new(),
         }
     }
 }

@@ -43,8 +43,8 @@ pub(super) struct Unit {
     pub(super) last_exit: Option<(Exit, SystemTime)>,
     /// When the process was started of whose end nothing is known yet.
     pub(super) born: Option<Mono>,
-    /// What to go on with if the first look finds nothing alive.
-    pub(super) resume: State,
+    /// What to go on with if the first look finds nothing alive, and why.
+    pub(super) resume: (State, String),
     pub(super) since: SystemTime,
     pub(super) why: String,
     /// Nobody could look: why.
@@ -151,7 +151,7 @@ impl Unit {
             fresh: false,
             last_exit: None,
             born: None,
-            resume: State::Waiting(Wait::Until(now.mono)),
+            resume: (State::Waiting(Wait::Until(now.mono)), String::new()),
             since: now.wall,
             why: String::from("not looked at yet"),
             blind: None,
@@ -167,10 +167,10 @@ impl Unit {
                 unit.born = record.since.or(Some(now.mono));
                 unit.since = record.since_wall.unwrap_or(now.wall);
             } else if record.looping {
-                unit.resume = State::GivenUp(record.not_before);
+                unit.resume = (State::GivenUp(record.not_before), record.why.clone());
                 unit.is_restart = true;
             } else if let Some(at) = record.not_before {
-                unit.resume = State::Waiting(Wait::Until(at));
+                unit.resume = (State::Waiting(Wait::Until(at)), record.why.clone());
                 unit.is_restart = true;
             }
         }
@@ -323,6 +323,15 @@ impl Unit {
                 | State::Up
                 | State::Stopping(_)
                 | State::Held => None,
+            },
+            why: match self.state {
+                State::Waiting(_) | State::GivenUp(_) => self.why.clone(),
+                State::Unseen(_)
+                | State::Stopped
+                | State::Starting
+                | State::Up
+                | State::Stopping(_)
+                | State::Held => String::new(),
             },
         };
         self.budget.write(&mut record);

@@ -177,6 +177,8 @@ struct RecordFile {
     since_ns: Option<u64>,
     since_wall_ns: Option<u64>,
     ready: bool,
+    #[serde(default)]
+    ending: bool,
     spec: String,
     kind: KindFile,
     crashes_ns: Vec<u64>,
@@ -185,6 +187,8 @@ struct RecordFile {
     total: u64,
     last_exit: Option<LastExitFile>,
     not_before_ns: Option<u64>,
+    #[serde(default)]
+    why: String,
 }
 
 #[derive(Default, Serialize, Deserialize)]
@@ -234,6 +238,7 @@ impl UnitFile {
                 since_ns: record.since.map(mono_ns),
                 since_wall_ns: record.since_wall.map(wall_ns),
                 ready: record.ready,
+                ending: record.ending,
                 spec: record.spec.clone(),
                 kind: record.kind.into(),
                 crashes_ns: record.crashes.iter().copied().map(mono_ns).collect(),
@@ -244,6 +249,7 @@ impl UnitFile {
                     .last_exit
                     .map(|(exit, at)| LastExitFile { exit: exit.into(), at_ns: wall_ns(at) }),
                 not_before_ns: record.not_before.map(mono_ns),
+                why: record.why.clone(),
             },
             anchor: AnchorFile {
                 cgroup: anchor.cgroup.clone(),
@@ -264,6 +270,7 @@ impl From<UnitFile> for Kept {
                 since: record.since_ns.map(mono),
                 since_wall: record.since_wall_ns.map(wall),
                 ready: record.ready,
+                ending: record.ending,
                 spec: record.spec,
                 kind: record.kind.into(),
                 crashes: record.crashes_ns.into_iter().map(mono).collect(),
@@ -272,6 +279,7 @@ impl From<UnitFile> for Kept {
                 total: record.total,
                 last_exit: record.last_exit.map(|last| (last.exit.into(), wall(last.at_ns))),
                 not_before: record.not_before_ns.map(mono),
+                why: record.why,
             },
             anchor: Anchor {
                 cgroup: anchor.cgroup,
