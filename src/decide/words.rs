@@ -23,9 +23,8 @@ impl UnitName {
             return Err(BadName::Reserved(name.into()));
         }
         let begins_well = name.starts_with(|c: char| c.is_ascii_lowercase() || c.is_ascii_digit());
-        let rest_is_well = name
-            .bytes()
-            .all(|b| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'.'));
+        let rest_is_well =
+            name.bytes().all(|b| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'.'));
         if !begins_well || !rest_is_well || name.len() > NAME_MAX {
             return Err(BadName::Shape(name.into()));
         }
