@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use rustix::process::Signal;
 use tmux_interface::{
-    CapturePane, ClearHistory, CopyMode, DisplayMessage, Formats, RespawnPane, SendKeys, TmuxCommand,
+    CapturePane, CopyMode, DisplayMessage, Formats, RespawnPane, SendKeys, TmuxCommand,
 };
 use tokio::time::sleep;
 
@@ -166,18 +166,6 @@ impl Server {
             return Err(strange(String::new()));
         };
         Ok((read_state(state)?, read_screen(screen)))
-    }
-
-    /// Everything that has been shown, and forgets what has scrolled away: the next program of
-    /// the pane begins with an empty history.
-    ///
-    /// # Errors
-    /// [`ControlError`].
-    pub async fn take_screen(&self) -> Result<String, ControlError> {
-        let forget = ClearHistory::new().target_pane(self.pane().to_string());
-        let commands = vec![self.capture_words(true, false), forget.build().into()];
-        let answers = self.control.sequence(commands).await?;
-        Ok(answers.first().map(|answer| read_screen(answer)).unwrap_or_default())
     }
 
     fn state_words(&self) -> Words {
