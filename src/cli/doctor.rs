@@ -56,7 +56,9 @@ impl Check {
 /// Prints them all; fails if one does.
 pub(super) fn run(context: &Context) -> Result<(), Failure> {
     let mut checks = Vec::new();
-    let config = match find(context.config.as_deref()).and_then(|file| Ok((Config::load(&file)?, file))) {
+    let config = match find(context.config.as_deref())
+        .and_then(|file| Ok((Config::load(&file)?, file)))
+    {
         Ok((config, file)) => {
             let units = count(config.units.len(), "unit");
             checks.push(Check::ok("configuration", format!("{}: {units}", file.display())));

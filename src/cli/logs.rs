@@ -9,10 +9,10 @@ use super::args::{self, Lines};
 use super::client::Client;
 use super::failure::Failure;
 use super::render::put_raw;
-use crate::world::logs::{Follower, read};
 use super::{Context, client};
 use crate::config::Config;
 use crate::decide::{UnitKind, UnitName};
+use crate::world::logs::{Follower, read};
 
 /// The daemon's own log goes by a name that no unit can have.
 const SUPERVISOR: &str = "supervisor";

@@ -7,8 +7,8 @@ use serde_json::json;
 use super::Context;
 use super::failure::Failure;
 use super::render::{BOLD, Cell, FAINT, PLAIN, Table, View, count, put, put_json, relative};
-use crate::world::reboots::{Entry, read};
 use crate::protocol::Reboot;
+use crate::world::reboots::{Entry, read};
 
 /// Prints the count, the last, and each boot.
 pub(super) fn run(context: &Context) -> Result<(), Failure> {

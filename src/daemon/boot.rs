@@ -188,10 +188,8 @@ fn make_folders(state_dir: &Path, runtime_dir: &Path) -> Result<(), BootError> {
     make(runtime_dir.join("units"), 0o700)?;
     for folder in [state_dir, runtime_dir] {
         let usable = rustix::fs::access(folder, rustix::fs::Access::WRITE_OK);
-        usable.map_err(|errno| BootError::Folder {
-            path: folder.to_owned(),
-            source: errno.into(),
-        })?;
+        usable
+            .map_err(|errno| BootError::Folder { path: folder.to_owned(), source: errno.into() })?;
     }
     Ok(())
 }

@@ -35,11 +35,6 @@ impl Commanded {
         })
     }
 
-    /// What systemd calls it.
-    pub(super) fn systemd_name(&self) -> &str {
-        &self.unit
-    }
-
     pub(super) fn look(self: &Rc<Self>, ticket: Ticket) {
         let this = Rc::clone(self);
         self.action.run(async move {

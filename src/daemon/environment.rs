@@ -8,6 +8,7 @@ use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 use std::path::{Path, PathBuf};
 
 use crate::config::Unit;
+use crate::decide::UnitName;
 use crate::world::procs::{INSTANCE_VARIABLE, UNIT_VARIABLE};
 
 /// Meant for the daemon alone: a unit that inherited them would speak to systemd in its name.
@@ -68,9 +69,13 @@ pub(super) fn of_unit(
             environment.insert("PATH".into(), path);
         }
     }
-    environment.insert(UNIT_VARIABLE.into(), unit.name.as_str().into());
-    environment.insert(INSTANCE_VARIABLE.into(), instance.into());
+    environment.extend(marks(&unit.name, instance));
     Ok(environment)
+}
+
+/// By these the processes of a unit are known where no cgroup holds them.
+pub(super) fn marks(unit: &UnitName, instance: &str) -> [(OsString, OsString); 2] {
+    [(UNIT_VARIABLE.into(), unit.as_str().into()), (INSTANCE_VARIABLE.into(), instance.into())]
 }
 
 fn is_ours_alone(name: &OsStr) -> bool {

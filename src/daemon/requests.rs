@@ -31,7 +31,9 @@ impl Daemon {
                 let status = self.status(clock::now());
                 reply(answer, Answer::Status(Box::new(status)));
             }
-            Verb::Start(units) => self.bring(&units, Goal::Up, "start", &by, answer, Request::Start),
+            Verb::Start(units) => {
+                self.bring(&units, Goal::Up, "start", &by, answer, Request::Start)
+            }
             Verb::Stop(units) => self.bring(&units, Goal::Down, "stop", &by, answer, Request::Stop),
             Verb::Restart { units, fresh } => {
                 self.bring(&units, Goal::Up, "restart", &by, answer, |units| Request::Restart {

@@ -14,7 +14,6 @@ use crate::world::ready::ReadyWatch;
 use crate::world::records::Anchor;
 use crate::world::spawn::{Launch, Stream};
 
-
 /// The hands of one service.
 pub(super) struct Service {
     shared: Rc<Shared>,
@@ -110,7 +109,8 @@ impl Service {
     /// lost. Its main process leads a session, as every child of ours does.
     fn find_by_marks(&self) -> Option<Process> {
         let pids = procs::marked(&self.unit.name, &self.shared.instance);
-        let leaders = pids.into_iter().filter_map(procs::stat).filter(|it| it.session == it.process.pid);
+        let leaders =
+            pids.into_iter().filter_map(procs::stat).filter(|it| it.session == it.process.pid);
         leaders.map(|it| it.process).min_by_key(|process| process.start)
     }
 

@@ -150,19 +150,13 @@ impl Session {
         Ok(self.hold(up).program())
     }
 
-    async fn start_now(
-        self: &Rc<Self>,
-        mut record: Record,
-    ) -> Result<(Process, OwnedFd), String> {
+    async fn start_now(self: &Rc<Self>, mut record: Record) -> Result<(Process, OwnedFd), String> {
         let name = &self.unit.name;
         self.shared.clear_limits(name);
         let tmux = self.shared.tmux.as_ref().ok_or("tmux is missing")?;
         let launch = self.launch_file().await?;
-        let argv: Vec<OsString> = vec![
-            self.shared.binary.clone().into(),
-            "exec-unit".into(),
-            launch.into(),
-        ];
+        let argv: Vec<OsString> =
+            vec![self.shared.binary.clone().into(), "exec-unit".into(), launch.into()];
         let connected = self.connect(tmux).await;
         let program = match (connected, self.server()) {
             (Ok(_), Some(server)) => {
@@ -204,14 +198,16 @@ impl Session {
         tmux: &Tmux,
         argv: Vec<OsString>,
     ) -> Result<PaneProgram, String> {
-        let spawner = LeafSpawner { leaf: self.shared.leaf(&self.unit.name) };
+        let member = LeafSpawner { leaf: self.shared.leaf(&self.unit.name) };
+        let helper = LeafSpawner { leaf: None };
         let spec = ServerSpec {
             socket: self.socket(),
             size: Size::default(),
             argv,
-            environment: std::env::vars_os().collect(),
+            environment: self.shared.marked(&self.unit.name),
         };
-        let up = Server::start(tmux, &spawner, spec).await.map_err(|error| chain(&error))?;
+        let up =
+            Server::start(tmux, &member, &helper, spec).await.map_err(|error| chain(&error))?;
         Ok(self.hold(up).program())
     }
 

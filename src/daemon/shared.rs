@@ -173,6 +173,12 @@ impl Shared {
         self.config.supervisor.state_dir.join("logs").join(format!("{unit}.log"))
     }
 
+    /// Our own environment with a unit's marks, for what carries the unit's program.
+    pub(super) fn marked(&self, unit: &UnitName) -> Vec<(OsString, OsString)> {
+        let marks = environment::marks(unit, &self.instance);
+        std::env::vars_os().chain(marks).collect()
+    }
+
     /// The environment of a unit's next process. Reads its environment file, on a thread of its
     /// own: the file may lie on a mount that hangs.
     pub(super) async fn environment(&self, unit: &Unit) -> Result<Environment, String> {

@@ -120,8 +120,7 @@ impl Daemon {
         match action {
             Action::Save(saved) => {
                 self.saved.wishes = saved.wishes;
-                self.saved.drained_boot =
-                    (!saved.drained.is_empty()).then(|| self.boot_id.clone());
+                self.saved.drained_boot = (!saved.drained.is_empty()).then(|| self.boot_id.clone());
                 self.saved.drained = saved.drained;
                 self.save();
             }

@@ -192,8 +192,8 @@ impl Watchdog {
             unit.budget.count_restart();
         }
         let why = match std::mem::take(&mut unit.why) {
-            why if why.is_empty() => "as wished".to_owned(),
-            why => why,
+            why if unit.is_restart => why,
+            _ => "as wished".to_owned(),
         };
         actions.push(journal(name, "starting", why.clone()));
         unit.enter(State::Starting, why, now);

@@ -1,5 +1,32 @@
 //! The hands: one file for each thing outside. No policy here: what is to be done, and when, is
 //! decided elsewhere.
 
+pub mod clock;
+pub mod files;
+pub mod inotify;
+pub mod tail;
+
+pub mod boot;
+pub mod journal;
+pub mod lock;
+pub mod logs;
+pub mod ready;
+pub mod reboots;
+pub mod records;
+pub mod saved;
+pub mod screens;
+
+pub mod cgroup;
+pub mod group;
+pub mod pidfd;
+pub mod procs;
+pub mod reaper;
+pub mod spawn;
+
 pub mod launch;
 pub mod tmux;
+
+pub mod notify_socket;
+pub mod probes;
+pub mod scope;
+pub mod systemd;

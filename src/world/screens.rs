@@ -30,13 +30,7 @@ pub enum ScreenError {
 ///
 /// # Errors
 /// [`ScreenError`]; the screen is lost.
-pub fn keep(
-    log: &Path,
-    head: &str,
-    screen: &str,
-    max: u64,
-    keep: u32,
-) -> Result<(), ScreenError> {
+pub fn keep(log: &Path, head: &str, screen: &str, max: u64, keep: u32) -> Result<(), ScreenError> {
     logs::begin_anew(log, max, keep)?;
     let text = format!("{head}\n{}\n", screen.trim_end());
     let opened = OpenOptions::new().append(true).create(true).mode(0o640).open(log);

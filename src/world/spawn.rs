@@ -229,7 +229,10 @@ pub enum LaunchError {
     #[error("the command is empty")]
     Empty,
     /// No such program.
-    #[error("command not found: {} (looked in PATH {})", name.display(), path.display())]
+    #[error(
+        "command not found: {}: name it by its whole path, or put its folder into the unit's `path`",
+        name.display()
+    )]
     NotFound {
         /// What was looked for.
         name: OsString,

@@ -1,5 +1,10 @@
 //! The integration tests, as one binary: it links once.
-#![expect(clippy::expect_used, reason = "a test that cannot set up its house has failed")]
+#![expect(
+    clippy::expect_used,
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a test that cannot set up its house has failed, and says what it saw"
+)]
 
 mod cli;
 mod simulator;

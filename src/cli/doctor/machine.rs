@@ -5,11 +5,11 @@ use std::path::Path;
 use super::Check;
 use super::programs::{answer, on_path};
 use crate::cli::failure::chain;
+use crate::config::Config;
 use crate::daemon::instance;
+use crate::decide::UnitKind;
 use crate::world::cgroup::{Cgroups, Roots};
 use crate::world::{logs, scope};
-use crate::config::Config;
-use crate::decide::UnitKind;
 
 /// The oldest tmux whose behaviour we know, and the first that never loses the end of a pane.
 const TMUX_LEAST: (u32, u32) = (3, 3);

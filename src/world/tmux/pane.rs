@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use rustix::process::Signal;
 use tmux_interface::{
-    CapturePane, CopyMode, DisplayMessage, Formats, RespawnPane, SendKeys, TmuxCommand,
+    CapturePane, ClearHistory, CopyMode, DisplayMessage, Formats, RespawnPane, SendKeys,
+    TmuxCommand,
 };
 use tokio::time::sleep;
 
@@ -166,6 +167,18 @@ impl Server {
             return Err(strange(String::new()));
         };
         Ok((read_state(state)?, read_screen(screen)))
+    }
+
+    /// Everything that has been shown; what has scrolled away is then forgotten, so that the next
+    /// program of the pane begins with an empty history.
+    ///
+    /// # Errors
+    /// [`ControlError`].
+    pub async fn take_screen(&self) -> Result<String, ControlError> {
+        let forget = ClearHistory::new().target_pane(self.pane().to_string());
+        let commands = vec![self.capture_words(true, false), forget.build().into()];
+        let answers = self.control.sequence(commands).await?;
+        Ok(answers.first().map(|answer| read_screen(answer)).unwrap_or_default())
     }
 
     fn state_words(&self) -> Words {

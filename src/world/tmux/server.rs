@@ -100,14 +100,16 @@ pub struct Up {
 
 impl Server {
     /// Starts a server and its pane in one go, and connects. A socket file that nobody listens on
-    /// is no obstacle.
+    /// is no obstacle. The server and its pane are children of `member`; the client that connects
+    /// is a child of `helper`, for it is ours and must not end with the unit.
     ///
     /// # Errors
     /// [`StartError`]. After [`StartError::NoAnswer`] or [`StartError::Connect`] a server may be
     /// there: see [`Server::reconnect`].
     pub async fn start(
         tmux: &Tmux,
-        spawner: &dyn Spawner,
+        member: &dyn Spawner,
+        helper: &dyn Spawner,
         spec: ServerSpec,
     ) -> Result<Up, StartError> {
         let ServerSpec { socket, size, argv, environment } = spec;
@@ -121,7 +123,7 @@ impl Server {
         let command = birth::argv(tmux, &socket, size, &argv);
         let environment = birth::environment(environment);
         let answer =
-            helper::run(spawner, command, environment, START_CEILING).await.map_err(|source| {
+            helper::run(member, command, environment, START_CEILING).await.map_err(|source| {
                 StartError::NoAnswer { socket: socket.clone(), source: source.into() }
             })?;
         let Some((process, pane, program)) = parse_identity(&answer.stdout) else {
@@ -129,7 +131,7 @@ impl Server {
             let why = String::from_utf8_lossy(&said).trim().to_owned();
             return Err(StartError::Refused { socket, why });
         };
-        let (control, notifications) = Control::attach(tmux, spawner, &socket)
+        let (control, notifications) = Control::attach(tmux, helper, &socket)
             .await
             .map_err(|source| StartError::Connect { socket: socket.clone(), source })?;
         let program = Cell::new(program);

@@ -320,7 +320,9 @@ impl Judge {
                     self.units.get(other).is_some_and(|it| it.sure && it.process.is_some())
                         && watchdog.view(world.now()).iter().any(is_up)
                 }
-                outside => self.there.get(outside) == Some(&true),
+                outside @ (Dependency::Docker | Dependency::Network) => {
+                    self.there.get(outside) == Some(&true)
+                }
             };
             if !there {
                 let how = format!("{unit} is started without {dependency}");

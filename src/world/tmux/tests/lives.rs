@@ -115,7 +115,7 @@ async fn a_second_server_is_not_started_over_a_living_one() {
     let house = House::new().await;
     let spec = house.spec(&["/bin/sleep", "1000"]);
     let server = house.up(spec.clone()).await.server;
-    let error = Server::start(&house.tmux, &Threads, spec).await.unwrap_err();
+    let error = Server::start(&house.tmux, &Threads, &Threads, spec).await.unwrap_err();
     assert!(error.to_string().ends_with("duplicate session: unit"), "{error}");
     assert_eq!(server.state().await.unwrap().pid, server.program().pid);
 }
@@ -125,11 +125,11 @@ async fn a_socket_path_too_long_and_a_command_of_one_word_are_refused_with_the_r
     let house = House::new().await;
     let mut spec = house.spec(&["/bin/sleep", "1000"]);
     spec.socket = house.path("x".repeat(108)).with_extension("sock");
-    let error = Server::start(&house.tmux, &Threads, spec).await.unwrap_err();
+    let error = Server::start(&house.tmux, &Threads, &Threads, spec).await.unwrap_err();
     assert!(matches!(error, StartError::SocketTooLong { .. }));
     assert!(error.to_string().contains("choose a shorter runtime_dir"), "{error}");
     let spec = house.spec(&["/bin/true"]);
-    let error = Server::start(&house.tmux, &Threads, spec).await.unwrap_err();
+    let error = Server::start(&house.tmux, &Threads, &Threads, spec).await.unwrap_err();
     assert!(matches!(error, StartError::OneWord { .. }));
 }
 

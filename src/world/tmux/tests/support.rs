@@ -77,7 +77,7 @@ impl House {
     }
 
     pub(super) async fn up(&self, spec: ServerSpec) -> Up {
-        Server::start(&self.tmux, &Threads, spec).await.unwrap()
+        Server::start(&self.tmux, &Threads, &Threads, spec).await.unwrap()
     }
 }
 
