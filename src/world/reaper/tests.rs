@@ -46,10 +46,9 @@ fn run(script: &str) -> Running {
 /// The one child that `parent` gets.
 async fn child_of(parent: Process) -> Process {
     loop {
-        if let [pid] = procs::children_of(parent.pid).as_slice()
-            && let Some(child) = procs::identify(*pid)
-        {
-            return child;
+        // It may have ended already.
+        if let Some(child) = procs::all().iter().find(|s| s.parent == parent.pid) {
+            return child.process;
         }
         tokio::task::yield_now().await;
     }
