@@ -100,22 +100,18 @@ pub(super) fn with_marks(unit: &UnitName, instance: &str) -> Vec<(Stat, bool)> {
             let marked = if stat.is_dead() {
                 complete = false;
                 false
-            } else if stat.parent == KTHREADD {
+            } else if pid == KTHREADD || stat.parent == KTHREADD {
                 false
             } else {
                 match has_marks(pid, &marks) {
                     Marks::Both => true,
                     Marks::Not => false,
-                    // Dying, or in the middle of an exec; what is blank twice has no environment.
+                    // Dying, gone, or in the middle of an exec; who is blank twice has none.
                     Marks::Blank if blank.insert(stat.process) => {
                         complete = false;
                         continue;
                     }
                     Marks::Blank => false,
-                    Marks::Gone => {
-                        complete = false;
-                        continue;
-                    }
                 }
             };
             seen.insert(stat.process, (stat, marked));
@@ -175,13 +171,12 @@ enum Marks {
     Both,
     Not,
     Blank,
-    Gone,
 }
 
 fn has_marks(pid: i32, marks: &[String; 2]) -> Marks {
     let environment = match fs::read(format!("/proc/{pid}/environ")) {
         Ok(environment) => environment,
-        Err(error) if is_gone(&error) => return Marks::Gone,
+        Err(error) if is_gone(&error) => return Marks::Blank,
         Err(_) => return Marks::Not,
     };
     if environment.is_empty() {
@@ -191,7 +186,7 @@ fn has_marks(pid: i32, marks: &[String; 2]) -> Marks {
     if marks.iter().all(has) { Marks::Both } else { Marks::Not }
 }
 
-/// `ESRCH` is said of a process that went after its file was opened.
+/// `ESRCH` is said of a process without memory: a dying one, or a thread of the kernel's.
 fn is_gone(error: &io::Error) -> bool {
     error.kind() == io::ErrorKind::NotFound
         || error.raw_os_error() == Some(rustix::io::Errno::SRCH.raw_os_error())
