@@ -183,11 +183,9 @@ impl Group {
     }
 
     fn in_proc(&self) -> Vec<Process> {
-        let all = procs::all();
         // The starts were read before the environments: a pid that changed hands in between has
         // no handle under the old start.
-        let marked: BTreeSet<i32> =
-            procs::marked_among(&all, &self.unit, &self.instance).into_iter().collect();
+        let all = procs::with_marks(&self.unit, &self.instance);
         // A number stays taken while a session or group has it. If it names another process now,
         // then the main process's session is over, and this one is a stranger's.
         let main = self.main.filter(|main| procs::identify(main.pid).is_none_or(|p| p == *main));
@@ -195,12 +193,11 @@ impl Group {
 
         let ours = std::process::id().cast_signed();
         let is_outside = |p: Process| p.pid == ours || self.spare.contains(&p);
-        let living = all.iter().filter(|s| !s.is_dead() && !is_outside(s.process));
+        let living = all.iter().filter(|(s, _)| !s.is_dead() && !is_outside(s.process));
         let mut members = BTreeSet::new();
         let mut others = Vec::new();
-        for stat in living {
-            let pid = stat.process.pid;
-            if marked.contains(&pid) || leads(pid) || leads(stat.session) || leads(stat.group) {
+        for (stat, marked) in living {
+            if *marked || leads(stat.process.pid) || leads(stat.session) || leads(stat.group) {
                 members.insert(stat.process);
             } else {
                 others.push(stat);

@@ -4,7 +4,9 @@
 //! waiting for an end and sending signals, which need a handle that cannot be reused
 //! ([`super::pidfd`]).
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
+use std::io;
 
 use crate::decide::{Process, UnitName};
 
@@ -16,6 +18,10 @@ pub const INSTANCE_VARIABLE: &str = "SUPERVISOR_INSTANCE";
 
 /// The kernel's own threads are children of this process; they have no environment to look at.
 const KTHREADD: i32 = 2;
+
+/// How often the list of processes is read again for those who were born meanwhile; on a busy host
+/// somebody dies in every pass.
+const PASSES_MAX: u32 = 8;
 
 /// One line of `/proc/PID/stat`, as far as we need it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,24 +75,52 @@ pub fn state(pid: i32) -> Option<char> {
 /// This reads the memory of every process, in milliseconds, and the kernel can make it wait for
 /// ever on a process that is stuck in a page fault: call it where that blocks nobody.
 pub fn marked(unit: &UnitName, instance: &str) -> Vec<i32> {
-    marked_among(&all(), unit, instance)
+    let seen = with_marks(unit, instance);
+    seen.into_iter().filter(|(_, marked)| *marked).map(|(stat, _)| stat.process.pid).collect()
 }
 
-/// [`marked`], of processes already seen.
-pub(super) fn marked_among(seen: &[Stat], unit: &UnitName, instance: &str) -> Vec<i32> {
+/// Every process there is, zombies included, and whether it is [`marked`].
+///
+/// A list of pids is old when its end is read: who was on it and has died may have left children
+/// that are not. So passes are made until one finds nobody new who was gone before being examined.
+pub(super) fn with_marks(unit: &UnitName, instance: &str) -> Vec<(Stat, bool)> {
     let marks = [format!("{UNIT_VARIABLE}={unit}"), format!("{INSTANCE_VARIABLE}={instance}")];
-    let mut found = Vec::new();
-    let mut blank = Vec::new();
-    for stat in seen.iter().filter(|s| s.parent != KTHREADD && !s.is_dead()) {
-        match has_marks(stat.process.pid, &marks) {
-            Marks::Both => found.push(stat.process.pid),
-            Marks::Blank => blank.push(stat.process.pid),
-            Marks::Not => {}
+    let mut seen: BTreeMap<Process, (Stat, bool)> = BTreeMap::new();
+    let mut blank = BTreeSet::new();
+    for _ in 0..PASSES_MAX {
+        let mut complete = true;
+        for pid in pids() {
+            let Some(stat) = stat(pid) else {
+                complete = false;
+                continue;
+            };
+            if seen.contains_key(&stat.process) {
+                continue;
+            }
+            let marked = if stat.is_dead() {
+                complete = false;
+                false
+            } else if pid == KTHREADD || stat.parent == KTHREADD {
+                false
+            } else {
+                match has_marks(pid, &marks) {
+                    Marks::Both => true,
+                    Marks::Not => false,
+                    // Dying, gone, or in the middle of an exec; who is blank twice has none.
+                    Marks::Blank if blank.insert(stat.process) => {
+                        complete = false;
+                        continue;
+                    }
+                    Marks::Blank => false,
+                }
+            };
+            seen.insert(stat.process, (stat, marked));
+        }
+        if complete {
+            break;
         }
     }
-    // In the middle of an exec a process has no environment for a moment; it is asked again.
-    found.extend(blank.into_iter().filter(|pid| matches!(has_marks(*pid, &marks), Marks::Both)));
-    found
+    seen.into_values().collect()
 }
 
 /// The living processes whose session or process group has the number `pid`.
@@ -102,8 +136,12 @@ pub fn children_of(pid: i32) -> Vec<i32> {
 
 /// Every process there is, zombies included.
 pub fn all() -> Vec<Stat> {
-    let Ok(entries) = fs::read_dir("/proc") else { return Vec::new() };
-    entries.flatten().filter_map(|e| stat(e.file_name().to_str()?.parse().ok()?)).collect()
+    pids().filter_map(stat).collect()
+}
+
+fn pids() -> impl Iterator<Item = i32> {
+    let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
+    entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok())
 }
 
 /// Reads `/proc/PID/stat`; `None` if there is no such process.
@@ -136,12 +174,22 @@ enum Marks {
 }
 
 fn has_marks(pid: i32, marks: &[String; 2]) -> Marks {
-    let Ok(environment) = fs::read(format!("/proc/{pid}/environ")) else { return Marks::Not };
+    let environment = match fs::read(format!("/proc/{pid}/environ")) {
+        Ok(environment) => environment,
+        Err(error) if is_gone(&error) => return Marks::Blank,
+        Err(_) => return Marks::Not,
+    };
     if environment.is_empty() {
         return Marks::Blank;
     }
     let has = |mark: &String| environment.split(|b| *b == 0).any(|v| v == mark.as_bytes());
     if marks.iter().all(has) { Marks::Both } else { Marks::Not }
+}
+
+/// `ESRCH` is said of a process without memory: a dying one, or a thread of the kernel's.
+fn is_gone(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::NotFound
+        || error.raw_os_error() == Some(rustix::io::Errno::SRCH.raw_os_error())
 }
 
 #[cfg(test)]
