@@ -201,7 +201,7 @@ fn argv(tmux: &Tmux, socket: &Path) -> Vec<OsString> {
 }
 
 /// A control client needs no terminal and no locale, and tmux refuses one that has `TMUX` set.
-fn client_environment() -> Vec<(OsString, OsString)> {
+pub(super) fn client_environment() -> Vec<(OsString, OsString)> {
     [("TERM", "dumb"), ("LC_CTYPE", "C.UTF-8")].map(|(k, v)| (k.into(), v.into())).into()
 }
 

@@ -69,13 +69,14 @@ pub(super) fn sequence(commands: impl IntoIterator<Item = Words>) -> Vec<OsStrin
 
 /// Writes `word` in double quotes. Inside them tmux still expands `$`, and `~` right after the
 /// opening quote, and reads backslash escapes; a newline or another control character would end
-/// or spoil the line, so they are written as octal escapes.
+/// or spoil the line, and a byte of 255 is taken for the end of all, so they are written as octal
+/// escapes.
 fn quote(word: &[u8], line: &mut Vec<u8>) {
     line.push(b'"');
     for &byte in word {
         match byte {
             b'"' | b'\\' | b'$' | b'~' => line.extend([b'\\', byte]),
-            0..=0x1f | 0x7f => line.extend(format!("\\{byte:03o}").bytes()),
+            0..=0x1f | 0x7f | 0xff => line.extend(format!("\\{byte:03o}").bytes()),
             _ => line.push(byte),
         }
     }

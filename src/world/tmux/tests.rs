@@ -1,1 +1,5 @@
+//! Everything here runs on the real tmux, on sockets of its own.
 
+mod keys;
+mod lives;
+mod support;
