@@ -202,8 +202,9 @@ impl Unit {
         self.wish = Wish::Up;
         self.drained = false;
         self.budget.clear();
+        self.resume = (State::Waiting(Wait::Until(now.mono)), String::new());
+        self.is_restart = false;
         if matches!(self.state, State::Waiting(_) | State::GivenUp(_)) {
-            self.is_restart = false;
             self.enter(State::Stopped, "", now);
         }
     }

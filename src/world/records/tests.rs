@@ -14,6 +14,7 @@ fn sample() -> Kept {
             since: Some(mono(90_000_000_001)),
             since_wall: Some(wall(1_779_862_525_000_000_007)),
             ready: true,
+            ending: true,
             spec: "0f3a".into(),
             kind: UnitKind::Orchestrator,
             crashes: vec![mono(80_000_000_000), mono(85_000_000_000)],
@@ -22,6 +23,7 @@ fn sample() -> Kept {
             total: 5,
             last_exit: Some((Exit::Signal(9), wall(1_779_862_524_000_000_000))),
             not_before: Some(mono(91_000_000_000)),
+            why: "killed by SIGKILL".to_owned(),
         },
         anchor: Anchor {
             cgroup: Some("/sys/fs/cgroup/supervisor-abc/builder".into()),

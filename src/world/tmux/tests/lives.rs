@@ -249,10 +249,9 @@ async fn a_stopped_server_is_unknown_and_not_dead_and_killable_all_the_same() {
     assert!(matches!(server.state().await, Err(ControlError::TimedOut { .. })));
     assert!(!server.is_disconnected());
     let socket = server.socket().to_owned();
-    match Server::reconnect(&house.tmux, &Threads, socket).await.unwrap_err() {
-        ReconnectError::Unknown { process, .. } => assert_eq!(process, Some(server.process())),
-        other => panic!("{other}"),
-    }
+    let error = Server::reconnect(&house.tmux, &Threads, socket).await.unwrap_err();
+    let ReconnectError::Unknown { process, .. } = error else { panic!("{error}") };
+    assert_eq!(process, Some(server.process()));
     kill(server.process(), Signal::CONT);
     // The late answer has gone to nobody, and the connection is as good as before.
     assert_eq!(server.state().await.unwrap().pid, server.program().pid);
@@ -271,10 +270,9 @@ async fn a_server_that_lost_our_pane_is_told_from_one_that_is_gone() {
     let close = tmux_interface::KillPane::new().target_pane("%0").build();
     server.control.command(close).await.unwrap();
     let socket = server.socket().to_owned();
-    match Server::reconnect(&house.tmux, &Threads, socket).await.unwrap_err() {
-        ReconnectError::NoPane { process, .. } => assert_eq!(process, Some(server.process())),
-        other => panic!("{other}"),
-    }
+    let error = Server::reconnect(&house.tmux, &Threads, socket).await.unwrap_err();
+    let ReconnectError::NoPane { process, .. } = error else { panic!("{error}") };
+    assert_eq!(process, Some(server.process()));
 }
 
 #[tokio::test]
