@@ -166,7 +166,7 @@ impl Unit {
                 unit.ending = record.ending;
                 unit.born = record.since.or(Some(now.mono));
                 unit.since = record.since_wall.unwrap_or(now.wall);
-            } else if record.looping {
+            } else if record.looping && !record.why.is_empty() {
                 unit.resume = (State::GivenUp(record.not_before), record.why.clone());
                 unit.is_restart = true;
             } else if let Some(at) = record.not_before {

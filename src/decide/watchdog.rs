@@ -152,6 +152,10 @@ impl Watchdog {
         }
         for name in &names {
             actions.push(journal(name, "asked", what));
+            // What was forgiven is not to be found in the record by a successor.
+            if let Some(unit) = self.units.get(name).filter(|unit| unit.born.is_none()) {
+                actions.push(Action::Record { unit: name.clone(), record: unit.record() });
+            }
         }
     }
 
