@@ -8,18 +8,19 @@ use std::io;
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
+use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
 
 use super::hands::Hands;
 use super::policy::policy;
 use super::reexec::Inherited;
-use super::shared::{LeafSpawner, Shared, chain, instance};
+use super::shared::{LeafSpawner, Shared, chain, fork, instance};
 use super::signals::Signals;
 use super::turn::{Daemon, said_to_systemd};
 use super::{control, log_keeping, logging};
 use crate::config::Config;
-use crate::decide::{Saved as Wishes, UnitKind, UnitName, Watchdog};
+use crate::decide::{Exit, Saved as Wishes, UnitKind, UnitName, Watchdog};
 use crate::protocol::{Reboot, RebootStatus};
 use crate::world::boot::{Boot, BootIdError, boot_id, kernel_release};
 use crate::world::cgroup::{Cgroups, Roots};
@@ -30,11 +31,17 @@ use crate::world::lock::LockError;
 use crate::world::notify_socket::Notifier;
 use crate::world::reaper::{ChildSignals, Reaper};
 use crate::world::records::Records;
+use crate::world::spawn::{self, Launch, Stream};
 use crate::world::tmux::Tmux;
-use crate::world::{reboots, saved, spawn};
+use crate::world::{pidfd, reboots, saved};
 
 /// Callers that may wait for the loop at once; further ones wait in their connection.
 const CALLS: usize = 64;
+
+/// The leaf in which a first child is born; no unit of that name would be in its way.
+const PROBE_LEAF: &str = "probe";
+/// A child at its gate that is turned away ends within milliseconds.
+const PROBE_CEILING: Duration = Duration::from_secs(5);
 
 /// Why the daemon cannot begin.
 #[derive(Debug, thiserror::Error)]
@@ -129,7 +136,7 @@ pub(super) async fn boot(config: Config) -> Result<Daemon, BootError> {
 
     let instance = instance(&paths.state_dir);
     let shared = Rc::new(Shared {
-        cgroups: find_cgroups(&instance),
+        cgroups: find_cgroups(&instance).await,
         instance,
         events: post,
         records: RefCell::new(records),
@@ -252,14 +259,50 @@ async fn find_tmux(config: &Config) -> (Option<Tmux>, BTreeMap<UnitName, String>
     }
 }
 
-fn find_cgroups(instance: &str) -> Option<Cgroups> {
-    match Cgroups::find(instance, &Roots::default()) {
-        Ok(cgroups) => Some(cgroups),
+async fn find_cgroups(instance: &str) -> Option<Cgroups> {
+    let cgroups = match Cgroups::find(instance, &Roots::default()) {
+        Ok(cgroups) => cgroups,
         Err(error) => {
             let remedy = error.remedy();
             tracing::info!("units are grouped by their marks: {}; {remedy}", chain(&error));
-            None
+            return None;
         }
+    };
+    cgroups.tidy();
+    if let Err(why) = bear_one(&cgroups).await {
+        tracing::warn!("units are grouped by their marks: no child lives in a cgroup: {why}");
+        return None;
+    }
+    Some(cgroups)
+}
+
+/// Has one child born into a leaf and end by itself: a kernel or a sandbox that kills or refuses
+/// it would do the same to every unit.
+async fn bear_one(cgroups: &Cgroups) -> Result<(), String> {
+    let name = UnitName::new(PROBE_LEAF).map_err(|error| error.to_string())?;
+    let leaf = cgroups.leaf(&name).map_err(|error| error.to_string())?;
+    let launch = Launch {
+        argv: vec!["/".into()],
+        env: Vec::new(),
+        directory: None,
+        stdin: Stream::Null,
+        stdout: Stream::Null,
+        stderr: Stream::Null,
+        cgroup: None,
+    };
+    let mut reaper = Reaper::new();
+    let gated = fork(launch, Some(&leaf)).map_err(|error| chain(&error))?;
+    let process = gated.process;
+    reaper.expect(process);
+    let handle = gated.turn_away();
+    let ended = tokio::time::timeout(PROBE_CEILING, pidfd::exited(&handle)).await;
+    let exit = reaper.exit_of(process, Some(&handle));
+    // An empty leaf costs nothing and is tidied away at the next boot.
+    let _ = leaf.remove();
+    match (ended, exit) {
+        (Ok(Ok(())), Exit::Code(spawn::GATE_SHUT)) => Ok(()),
+        (Ok(_), exit) => Err(format!("it {exit}")),
+        (Err(_), _) => Err("it does not end".to_owned()),
     }
 }
 

@@ -92,6 +92,19 @@ impl Cgroups {
         make_directory(&directory)?;
         Ok(Leaf { directory })
     }
+
+    /// Removes every leaf that nobody lives in, be it of a unit that is gone or one that was
+    /// killed (see [`Leaf::kill`]).
+    pub fn tidy(&self) {
+        let entries = fs::read_dir(&self.directory).into_iter().flatten().flatten();
+        for entry in entries.filter(|entry| entry.file_type().is_ok_and(|it| it.is_dir())) {
+            let leaf = Leaf { directory: entry.path() };
+            if leaf.is_empty().unwrap_or(false) {
+                // Somebody may have moved in since; then it is no leftover.
+                let _ = leaf.remove();
+            }
+        }
+    }
 }
 
 /// What our part of the tree is called, before the instance.
@@ -201,6 +214,10 @@ impl Leaf {
 
     /// Kills every process in it and in the cgroups within, those included that are being forked.
     /// They are gone a little later: [`Leaf::emptied`].
+    ///
+    /// A leaf that was once killed so is of no further use: a child that is born into it with
+    /// clone3 is killed at once, because the kernel compares the count of kills of the parent's
+    /// cgroup with that of the child's (seen on Linux 6.18). It is to be removed and made anew.
     ///
     /// # Errors
     /// If we may not.

@@ -121,13 +121,20 @@ impl Group {
     async fn kill(&self, seen: &mut Vec<Process>) {
         let mut frozen = BTreeSet::new();
         let mut pause = Pause::new();
+        let mut leaf_killed = false;
         loop {
             if let Some(members) = self.look().await {
                 seen.clone_from(&members);
                 if members.is_empty() {
+                    if let Some(leaf) = self.leaf.as_ref().filter(|_| leaf_killed) {
+                        // See `Leaf::kill`. One that cannot be removed is removed at the next boot.
+                        let _ = leaf.remove();
+                    }
                     return;
                 }
-                if !self.kill_leaf() {
+                let killed_now = self.kill_leaf();
+                leaf_killed |= killed_now;
+                if !killed_now {
                     // Whoever is stopped cannot fork: when a look shows nobody new, all are
                     // stopped, and those who multiply cannot outrun the kill.
                     let mut new = false;

@@ -164,6 +164,11 @@ impl Gated {
         let _ = rustix::io::write(&gate, &[1]);
         Running { process, pidfd, exec }
     }
+
+    /// Never lets the child run its program: it ends with [`GATE_SHUT`], which the handle tells.
+    pub fn turn_away(self) -> OwnedFd {
+        self.pidfd
+    }
 }
 
 /// A child that was let go.

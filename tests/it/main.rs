@@ -6,5 +6,8 @@
     reason = "a test that cannot set up its house has failed, and says what it saw"
 )]
 
+mod house;
+
 mod cli;
+mod services;
 mod simulator;

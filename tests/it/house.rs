@@ -1,0 +1,246 @@
+//! A house for one test: a temporary folder with a config in it, the real daemon, and the end of
+//! everything that was started when the test is over.
+
+use std::ffi::OsStr;
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use agent_supervisor::protocol::{Status, UnitStatus};
+
+/// Whatever a test waits for takes milliseconds; a busy machine may need long.
+const CEILING: Duration = Duration::from_secs(60);
+/// Between two looks at a condition that nothing announces.
+const LOOK: Duration = Duration::from_millis(10);
+
+/// Everything of one test lies in its folder.
+pub(crate) struct House {
+    folder: tempfile::TempDir,
+    daemon: Option<Child>,
+    /// Set for the daemon and for every verb.
+    environment: Vec<(String, String)>,
+}
+
+impl House {
+    /// A house whose config is `units` under a `[supervisor]` that keeps to the folder.
+    pub(crate) fn new(units: &str) -> Self {
+        // The paths of tmux sockets must stay short.
+        let folder = tempfile::Builder::new().prefix("sv").tempdir_in("/tmp").expect("a folder");
+        let house = Self { folder, daemon: None, environment: Vec::new() };
+        house.configure(units);
+        house
+    }
+
+    /// A house with a running daemon that has looked at its units.
+    pub(crate) fn running(units: &str) -> Self {
+        let mut house = Self::new(units);
+        house.run();
+        house
+    }
+
+    /// Replaces the config.
+    pub(crate) fn configure(&self, units: &str) {
+        let text = format!(
+            "[supervisor]\nstate_dir = \"state\"\nruntime_dir = \"run\"\n\
+             boot_id_file = \"boot_id\"\n{units}"
+        );
+        std::fs::write(self.path("config.toml"), text).expect("the config");
+        if !self.path("boot_id").exists() {
+            self.boot("11111111-1111-4111-8111-111111111111");
+        }
+    }
+
+    /// Makes it another boot, as far as the kernel's word goes.
+    pub(crate) fn boot(&self, id: &str) {
+        std::fs::write(self.path("boot_id"), format!("{id}\n")).expect("the boot id");
+    }
+
+    /// Something in the folder.
+    pub(crate) fn path(&self, inside: impl AsRef<Path>) -> PathBuf {
+        self.folder.path().join(inside)
+    }
+
+    /// Sets a variable for everything that is started from here on.
+    pub(crate) fn set(&mut self, name: &str, value: &str) {
+        self.environment.push((name.to_owned(), value.to_owned()));
+    }
+
+    /// Starts the daemon and waits until it has looked at every unit.
+    pub(crate) fn run(&mut self) {
+        self.spawn();
+        self.wait("the daemon to be ready", |status| status.supervisor.ready);
+    }
+
+    /// Starts the daemon.
+    pub(crate) fn spawn(&mut self) {
+        assert!(self.daemon.is_none(), "a daemon runs already");
+        let log = File::options().append(true).create(true).open(self.path("daemon.log"));
+        let log = log.expect("the daemon's output");
+        let mut command = self.command(&["run"]);
+        command.stdin(Stdio::null()).stdout(log.try_clone().expect("a copy")).stderr(log);
+        self.daemon = Some(command.spawn().expect("the daemon"));
+    }
+
+    /// The daemon's pid.
+    pub(crate) fn pid(&self) -> i32 {
+        self.daemon.as_ref().expect("a daemon").id().cast_signed()
+    }
+
+    /// Kills the daemon with this signal and waits for its end; the units live on.
+    pub(crate) fn end_daemon(&mut self, signal: &str) {
+        kill(self.pid(), signal);
+        self.daemon.take().expect("a daemon").wait().expect("its end");
+    }
+
+    /// Waits for the daemon to end by itself; how, and what it said.
+    pub(crate) fn daemon_ends(&mut self) -> (Option<i32>, String) {
+        let mut daemon = self.daemon.take().expect("a daemon");
+        let deadline = Instant::now() + CEILING;
+        while daemon.try_wait().expect("a child").is_none() {
+            assert!(Instant::now() < deadline, "the daemon does not end\n{}", self.said());
+            std::thread::sleep(LOOK);
+        }
+        (daemon.wait().expect("its end").code(), self.said())
+    }
+
+    /// What the daemons have said so far.
+    pub(crate) fn said(&self) -> String {
+        std::fs::read_to_string(self.path("daemon.log")).unwrap_or_default()
+    }
+
+    /// A verb of the real binary, against this house.
+    pub(crate) fn command<A: AsRef<OsStr>>(&self, words: &[A]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_supervisor"));
+        command.arg("--config").arg(self.path("config.toml")).args(words);
+        command.env_remove("SUPERVISOR_CONFIG").env_remove("NOTIFY_SOCKET");
+        command.env("HOME", self.folder.path()).current_dir(self.folder.path());
+        command.envs(self.environment.iter().cloned());
+        command
+    }
+
+    /// Runs a verb to its end.
+    pub(crate) fn verb<A: AsRef<OsStr>>(&self, words: &[A]) -> Output {
+        self.command(words).stdin(Stdio::null()).output().expect("the binary")
+    }
+
+    /// Runs a verb that must succeed; what it printed.
+    pub(crate) fn does<A: AsRef<OsStr> + std::fmt::Debug>(&self, words: &[A]) -> String {
+        let output = self.verb(words);
+        assert!(output.status.success(), "{words:?}: {output:?}\n{}", self.said());
+        String::from_utf8(output.stdout).expect("UTF-8")
+    }
+
+    /// Runs a verb that must fail; its exit code and what it said.
+    pub(crate) fn refuses<A: AsRef<OsStr> + std::fmt::Debug>(&self, words: &[A]) -> (i32, String) {
+        let output = self.verb(words);
+        assert!(!output.status.success(), "{words:?}: {output:?}");
+        let code = output.status.code().expect("an exit code");
+        (code, String::from_utf8_lossy(&output.stderr).into_owned())
+    }
+
+    /// The snapshot, if a daemon answers.
+    pub(crate) fn status(&self) -> Option<Status> {
+        let output = self.verb(&["status", "--json"]);
+        serde_json::from_slice(&output.stdout).ok()
+    }
+
+    /// One unit of the snapshot.
+    pub(crate) fn unit(&self, name: &str) -> UnitStatus {
+        let status = self.status().expect("a daemon that answers");
+        status.units.into_iter().find(|unit| unit.name == name).expect("the unit")
+    }
+
+    /// The pid of a unit that is up.
+    pub(crate) fn pid_of(&self, name: &str) -> i32 {
+        self.unit(name).pid.unwrap_or_else(|| panic!("{name} has no process\n{}", self.said()))
+    }
+
+    /// Waits until the snapshot is as wanted, and gives it.
+    pub(crate) fn wait(&self, what: &str, wanted: impl Fn(&Status) -> bool) -> Status {
+        self.wait_for(what, || self.status().filter(&wanted))
+    }
+
+    /// Waits until one unit is as wanted, and gives it.
+    pub(crate) fn wait_unit(
+        &self,
+        name: &str,
+        what: &str,
+        wanted: impl Fn(&UnitStatus) -> bool,
+    ) -> UnitStatus {
+        self.wait_for(&format!("{name} {what}"), || {
+            let units = self.status()?.units;
+            units.into_iter().find(|unit| unit.name == name).filter(&wanted)
+        })
+    }
+
+    /// Waits until all these units are up.
+    pub(crate) fn wait_up(&self, names: &[&str]) {
+        for name in names {
+            self.wait_unit(name, "is up", |unit| unit.state == "up");
+        }
+    }
+
+    /// Waits until there is an answer.
+    pub(crate) fn wait_for<T>(&self, what: &str, look: impl Fn() -> Option<T>) -> T {
+        let deadline = Instant::now() + CEILING;
+        loop {
+            if let Some(found) = look() {
+                return found;
+            }
+            assert!(Instant::now() < deadline, "waited in vain for {what}\n{}", self.said());
+            std::thread::sleep(LOOK);
+        }
+    }
+
+    /// Every living process that carries this house's marks.
+    pub(crate) fn inhabitants(&self) -> Vec<i32> {
+        let state = self.path("state").canonicalize().unwrap_or_else(|_| self.path("state"));
+        let mark = format!("SUPERVISOR_INSTANCE={}", agent_supervisor::daemon::instance(&state));
+        let carries = |pid: &i32| {
+            let environment = std::fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
+            environment.split(|byte| *byte == 0).any(|pair| pair == mark.as_bytes())
+        };
+        processes().into_iter().filter(carries).collect()
+    }
+}
+
+impl Drop for House {
+    fn drop(&mut self) {
+        if let Some(mut daemon) = self.daemon.take() {
+            // It may have ended by itself.
+            let _ = daemon.kill();
+            let _ = daemon.wait();
+        }
+        for _ in 0..100 {
+            let left = self.inhabitants();
+            if left.is_empty() {
+                break;
+            }
+            left.into_iter().for_each(|pid| kill(pid, "KILL"));
+            std::thread::sleep(LOOK);
+        }
+        if std::thread::panicking() {
+            eprintln!("--- what the daemon said:\n{}", self.said());
+        }
+    }
+}
+
+/// Sends a signal by name.
+pub(crate) fn kill(pid: i32, signal: &str) {
+    let signal: nix::sys::signal::Signal = format!("SIG{signal}").parse().expect("a signal");
+    // Whoever is gone already needs none.
+    let _ = nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), signal);
+}
+
+/// Whether a process lives; a zombie does not.
+pub(crate) fn lives(pid: i32) -> bool {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    let state = stat.rsplit(')').next().and_then(|rest| rest.trim_start().chars().next());
+    state.is_some_and(|state| !matches!(state, 'Z' | 'X'))
+}
+
+fn processes() -> Vec<i32> {
+    let entries = std::fs::read_dir("/proc").expect("/proc").flatten();
+    entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect()
+}
