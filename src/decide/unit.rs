@@ -40,6 +40,8 @@ pub(super) struct Unit {
     pub(super) is_restart: bool,
     /// The next start was asked to be a fresh one.
     pub(super) fresh: bool,
+    /// The record does not yet say that the budget was forgiven.
+    pub(super) unrecorded: bool,
     pub(super) last_exit: Option<(Exit, SystemTime)>,
     /// When the process was started of whose end nothing is known yet.
     pub(super) born: Option<Mono>,
@@ -149,6 +151,7 @@ impl Unit {
             budget: Budget::default(),
             is_restart: false,
             fresh: false,
+            unrecorded: false,
             last_exit: None,
             born: None,
             resume: State::Waiting(Wait::Until(now.mono)),
@@ -167,7 +170,9 @@ impl Unit {
                 unit.born = record.since.or(Some(now.mono));
                 unit.since = record.since_wall.unwrap_or(now.wall);
             } else if record.looping {
-                unit.resume = State::GivenUp(record.not_before);
+                let retry = unit.policy.restart.loop_retry;
+                let at = retry.map(|wait| record.not_before.unwrap_or(now.mono + wait));
+                unit.resume = State::GivenUp(at);
                 unit.is_restart = true;
             } else if let Some(at) = record.not_before {
                 unit.resume = State::Waiting(Wait::Until(at));
@@ -202,10 +207,19 @@ impl Unit {
         self.wish = Wish::Up;
         self.drained = false;
         self.budget.clear();
+        self.unrecorded = true;
+        self.is_restart = false;
+        self.resume = State::Stopped;
         if matches!(self.state, State::Waiting(_) | State::GivenUp(_)) {
-            self.is_restart = false;
             self.enter(State::Stopped, "", now);
         }
+    }
+
+    /// The record to be written because an operator forgave, as soon as none can lose a process
+    /// whose name is not known yet.
+    pub(super) fn forgiven(&mut self) -> Option<Record> {
+        let named = self.process.is_some() || self.born.is_none();
+        (named && std::mem::take(&mut self.unrecorded)).then(|| self.record())
     }
 
     /// It lives: just born, or found alive.

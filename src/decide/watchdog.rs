@@ -152,6 +152,8 @@ impl Watchdog {
         }
         for name in &names {
             actions.push(journal(name, "asked", what));
+            let record = self.units.get_mut(name).and_then(Unit::forgiven);
+            actions.extend(record.map(|record| Action::Record { unit: name.clone(), record }));
         }
     }
 
