@@ -19,8 +19,9 @@ pub(super) struct Judge {
     pub(super) units: BTreeMap<UnitName, Known>,
     /// What Found said last in this life.
     there: BTreeMap<Dependency, bool>,
-    /// When restarts began in this life.
-    pub(super) restarts: Vec<Duration>,
+    /// When anything was started in this life, and when for a restart.
+    pub(super) starts: Vec<Duration>,
+    restarts: Vec<Duration>,
     /// When the supervisor's lives ended.
     pub(super) kills: Vec<Duration>,
     /// The exits that were told in this life.
@@ -60,6 +61,7 @@ impl Judge {
     /// A new life of the supervisor: nothing is known but the wishes.
     pub(super) fn begins(&mut self) {
         self.there.clear();
+        self.starts.clear();
         self.restarts.clear();
         self.told.clear();
         for known in self.units.values_mut() {
@@ -103,7 +105,7 @@ impl Judge {
     }
 
     /// Takes in what the watchdog has just been told.
-    pub(super) fn hears(&mut self, event: &Event, world: &World) {
+    pub(super) fn hears(&mut self, event: &Event, world: &World, house: &House) {
         let stale = self.is_stale(event);
         match event {
             Event::Looked { unit, look, .. } if !stale => {
@@ -115,11 +117,14 @@ impl Judge {
                 known.flight = None;
                 match look {
                     Look::Alive { process, .. } if !told => {
+                        // What is adopted is started anew for a death or for a request only.
+                        known.first &= known.process.is_some() || known.bounce.is_some();
                         (known.sure, known.process) = (true, Some(*process));
                     }
                     Look::Alive { .. } | Look::Absent { .. } => {
                         (known.sure, known.process) = (true, None);
                         known.mishaps += 1;
+                        self.forgives_a_stable_life(unit, world, house);
                     }
                     Look::Failed(_) => known.sure = false,
                 }
@@ -145,6 +150,7 @@ impl Judge {
             }
             Event::Exited { unit, process, .. } => {
                 self.told.insert(*process);
+                self.forgives_a_stable_life(unit, world, house);
                 let known = self.of(unit);
                 known.mishaps += 1;
                 if known.process == Some(*process) {
@@ -160,14 +166,25 @@ impl Judge {
             | Event::Started { .. }
             | Event::Stopped { .. }
             | Event::Tick
-            | Event::Ready { .. }
             | Event::Asked(_) => {}
+            Event::Ready { unit, process } => {
+                let known = self.of(unit);
+                known.sure |= known.process == Some(*process);
+            }
         }
         for known in self.units.values_mut() {
             if known.flight.take_if(|flight| flight.deadline <= world.time).is_some() {
                 known.sure = false;
                 known.mishaps += 1;
             }
+        }
+    }
+
+    fn forgives_a_stable_life(&mut self, unit: &UnitName, world: &World, house: &House) {
+        let births = world.procs.values().filter(|it| it.unit == *unit).map(|it| it.born);
+        let stable = house.of(unit).restart.stable_after;
+        if births.max().is_some_and(|born| world.time - born >= stable) {
+            self.of(unit).starts.clear();
         }
     }
 
@@ -339,6 +356,7 @@ impl Judge {
         let restart = house.of(unit).restart.clone();
         let within = |at: &Duration, window: Duration| world.time - *at < window;
         let kills = self.kills.iter().filter(|at| within(at, restart.loop_within)).count();
+        self.starts.push(world.time);
         let known = self.of(unit);
         known.starts.retain(|at| within(at, restart.loop_within));
         known.starts.push(world.time);

@@ -140,7 +140,7 @@ pub(super) fn must_restart_at_once(
         Dependency::Docker | Dependency::Network => false,
     });
     let recent = |at: &&std::time::Duration| world.time - **at < house.cap.within;
-    let in_cap = judge.restarts.iter().filter(recent).count() < house.cap.restarts as usize;
+    let in_cap = judge.starts.iter().filter(recent).count() < house.cap.restarts as usize;
     (free && in_cap).then(|| unit.clone())
 }
 
