@@ -75,11 +75,13 @@ impl Watchdog {
                 unit.fresh = false;
                 unit.is_restart = false;
                 actions.push(journal(name, "started", format!("pid {}", process.pid)));
-                let record = unit.forgiven();
-                actions.extend(record.map(|record| Action::Record { unit: name.clone(), record }));
                 if let Some(exit) = unit.end_of(process) {
                     actions.push(journal(name, "exited", exit.to_string()));
                     self.death(now, name, Some(exit), &exit.to_string(), actions);
+                } else {
+                    let record = unit.forgiven();
+                    actions
+                        .extend(record.map(|record| Action::Record { unit: name.clone(), record }));
                 }
             }
             Err(why) => {
