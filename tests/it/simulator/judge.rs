@@ -361,8 +361,9 @@ impl Judge {
         known.starts.retain(|at| within(at, restart.loop_within));
         known.starts.push(world.time);
         known.bounce = None;
-        // The first start, the restarts, and none by a retry: those are further apart.
-        if known.starts.len() > restart.loop_starts as usize + kills {
+        // The first start, the restarts, and none by a retry: those are further apart. A kill loses
+        // the start under way and the death before it, which that start's record was to tell.
+        if known.starts.len() > restart.loop_starts as usize + 2 * kills {
             let how = format!("{unit}: {} starts with {kills} kills", known.starts.len());
             return Breach::err(Law::BoundedRestarts, how);
         }
