@@ -116,6 +116,17 @@ fn what_is_not_ready_in_time_is_looked_at_once_more_and_then_restarted() {
 }
 
 #[test]
+fn a_death_during_a_look_is_answered_at_once_and_the_look_is_forgotten() {
+    let mut stage = Stage::up(&[("db", slow())]);
+    assert_eq!(stage.wait(SECOND * 60), "look db");
+    let (unit, ticket) = (name("db"), stage.tickets[&name("db")]);
+    assert_eq!(stage.exits("db", Exit::Signal(9)), "start db");
+    let look = Look::Absent { exit: None };
+    assert_eq!(stage.tell(Event::Looked { unit, ticket, look }), "");
+    assert_eq!(stage.state("db"), StateView::Starting);
+}
+
+#[test]
 fn what_is_ready_late_but_before_the_confirming_look_is_left_alone() {
     let mut stage = Stage::up(&[("db", slow())]);
     assert_eq!(stage.wait(SECOND * 60), "look db");

@@ -235,7 +235,11 @@ impl Judge {
     pub(super) fn acknowledged(&mut self, request: &Request) {
         if let Request::Start(units) | Request::Restart { units, .. } = request {
             for name in units {
-                self.of(name).mishaps = 0;
+                // A start under way has taken its record along: that is written anew once it is up.
+                let known = self.of(name);
+                if known.sure && known.flight.as_ref().is_none_or(|it| it.kind != Kind::Start) {
+                    known.mishaps = 0;
+                }
             }
         }
     }
@@ -337,7 +341,9 @@ impl Judge {
                     self.units.get(other).is_some_and(|it| it.sure && it.process.is_some())
                         && watchdog.view(world.now()).iter().any(is_up)
                 }
-                outside => self.there.get(outside) == Some(&true),
+                Dependency::Docker | Dependency::Network => {
+                    self.there.get(dependency) == Some(&true)
+                }
             };
             if !there {
                 let how = format!("{unit} is started without {dependency}");
