@@ -12,6 +12,7 @@ mod world;
 
 mod hands;
 
+mod acting;
 mod calm;
 mod judge;
 mod laws;
