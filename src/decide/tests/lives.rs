@@ -34,6 +34,7 @@ fn what_is_adopted_unready_says_so_and_is_given_its_time() {
     assert_eq!(stage.view("db").why, "not ready yet");
     assert_eq!(stage.ready("db"), "");
     assert_eq!(stage.state("db"), StateView::Up);
+    assert!(stage.sleeps());
 }
 
 #[test]

@@ -32,6 +32,10 @@ impl Judge {
             return Breach::err(Law::OneAction, format!("{action:?}"));
         }
         match kind {
+            Kind::Look if self.of(unit).failed == Some(world.time) => {
+                let how = format!("{unit} is looked at again without a pause");
+                return Breach::err(Law::NoBusyLoop, how);
+            }
             Kind::Look => {}
             Kind::Start => self.before_start(unit, watchdog, world, house)?,
             Kind::Stop => self.before_stop(unit, world, house)?,

@@ -33,6 +33,8 @@ pub(super) struct Known {
     pub(super) flight: Option<Flight>,
     /// The last thing heard leaves no doubt whether it lives.
     pub(super) sure: bool,
+    /// When an action last failed or missed its deadline.
+    pub(super) failed: Option<Duration>,
     pub(super) process: Option<Process>,
     /// A restart was asked of this process (none = of whatever there was).
     pub(super) bounce: Option<Option<Process>>,
@@ -123,7 +125,9 @@ impl Judge {
                         known.mishaps += 1;
                         self.forgives_a_stable_life(unit, world, house);
                     }
-                    Look::Failed(_) => known.sure = false,
+                    Look::Failed(_) => {
+                        (known.sure, known.failed) = (false, Some(world.time));
+                    }
                 }
             }
             Event::Started { unit, outcome, .. } if !stale => {
@@ -171,7 +175,7 @@ impl Judge {
         }
         for known in self.units.values_mut() {
             if known.flight.take_if(|flight| flight.deadline <= world.time).is_some() {
-                known.sure = false;
+                (known.sure, known.failed) = (false, Some(world.time));
                 known.mishaps += 1;
             }
         }
