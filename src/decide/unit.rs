@@ -25,6 +25,8 @@ pub(super) struct Unit {
     /// alive is not believed.
     pub(super) gone: Option<(Process, Exit)>,
     pub(super) ready: bool,
+    /// The process that said so before the answer that names it.
+    pub(super) early: Option<Process>,
     pub(super) ready_by: Option<Mono>,
     /// It did not say in time that it is ready, and a confirming look says the same.
     pub(super) overdue: bool,
@@ -142,6 +144,7 @@ impl Unit {
             process: None,
             gone: None,
             ready: false,
+            early: None,
             ready_by: None,
             overdue: false,
             bounce: None,
@@ -224,6 +227,7 @@ impl Unit {
 
     /// It lives: just born, or found alive.
     pub(super) fn lives(&mut self, process: Process, ready: bool, now: Now) {
+        let ready = ready || self.early == Some(process);
         self.process = Some(process);
         self.nameless = false;
         self.ready = ready;

@@ -128,6 +128,18 @@ fn a_death_during_a_look_is_answered_at_once_and_the_look_is_forgotten() {
 }
 
 #[test]
+fn what_says_that_it_is_ready_before_its_start_is_answered_is_ready() {
+    let mut stage = Stage::with(&[("db", slow())]);
+    stage.tick();
+    stage.absent("db");
+    let process = Process { pid: 101, start: 0 };
+    assert_eq!(stage.tell(Event::Ready { unit: name("db"), process }), "");
+    stage.started("db");
+    assert_eq!(stage.state("db"), StateView::Up);
+    assert!(stage.records[&name("db")].ready);
+}
+
+#[test]
 fn what_is_ready_late_but_before_the_confirming_look_is_left_alone() {
     let mut stage = Stage::up(&[("db", slow())]);
     assert_eq!(stage.wait(SECOND * 60), "look db");

@@ -10,7 +10,7 @@ pub(super) struct Stage {
     pub(super) watchdog: Watchdog,
     pub(super) policy: Policy,
     pub(super) saved: Saved,
-    records: BTreeMap<UnitName, Record>,
+    pub(super) records: BTreeMap<UnitName, Record>,
     pub(super) tickets: BTreeMap<UnitName, Ticket>,
     time: Duration,
     pub(super) wall: SystemTime,
