@@ -66,6 +66,7 @@ impl Judge {
         for known in self.units.values_mut() {
             known.flight = None;
             known.sure = false;
+            known.failed = None;
             known.process = None;
             known.first = true;
         }
