@@ -130,8 +130,12 @@ impl Judge {
             let how = format!("{unit} is stopped unasked; it is known: {}", known.sure);
             return Breach::err(Law::KnowsBeforeActing, how);
         }
+        if known.unready != Some(world.time) && !self.is_changed(unit, world, house) {
+            let how = format!("{unit} is stopped without a confirming look");
+            return Breach::err(Law::KnowsBeforeActing, how);
+        }
         // It is not ready, or changed: that is a death, or like one.
-        known.mishaps += 1;
+        self.of(unit).mishaps += 1;
         let changed = self.is_changed(unit, world, house);
         self.of(unit).first |= changed;
         let it = process.and_then(|process| world.procs.get(&process));

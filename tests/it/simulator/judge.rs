@@ -33,6 +33,8 @@ pub(super) struct Known {
     pub(super) flight: Option<Flight>,
     /// The last thing heard leaves no doubt whether it lives.
     pub(super) sure: bool,
+    /// When a look last saw it alive and not ready.
+    pub(super) unready: Option<Duration>,
     /// When an action last failed or missed its deadline.
     pub(super) failed: Option<Duration>,
     pub(super) process: Option<Process>,
@@ -115,6 +117,9 @@ impl Judge {
                 };
                 let known = self.of(unit);
                 known.flight = None;
+                if matches!(look, Look::Alive { ready: false, .. }) {
+                    known.unready = Some(world.time);
+                }
                 match look {
                     Look::Alive { process, .. } if !told => {
                         // What is adopted is started anew for a death or for a request only.
