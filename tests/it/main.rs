@@ -1,8 +1,7 @@
 //! The integration tests, as one binary: it links once.
 #![expect(
     clippy::expect_used,
-    clippy::unwrap_used,
-    clippy::print_stdout,
+    clippy::print_stderr,
     reason = "a test that cannot set up its house has failed, and says what it saw"
 )]
 
