@@ -17,7 +17,7 @@ use super::policy::policy;
 use super::reexec::Inherited;
 use super::shared::{LeafSpawner, Shared, chain, fork, instance};
 use super::signals::Signals;
-use super::turn::{Daemon, said_to_systemd};
+use super::turn::{Daemon, TICK, said_to_systemd};
 use super::{control, log_keeping, logging};
 use crate::config::Config;
 use crate::decide::{Exit, Saved as Wishes, UnitKind, UnitName, Watchdog};
@@ -25,10 +25,10 @@ use crate::protocol::{Reboot, RebootStatus};
 use crate::world::boot::{Boot, BootIdError, boot_id, kernel_release};
 use crate::world::cgroup::{Cgroups, Roots};
 use crate::world::clock::{self, rfc3339};
-use crate::world::files::FileError;
+use crate::world::files::{FileError, remove_leftovers};
 use crate::world::journal::Journal;
 use crate::world::lock::LockError;
-use crate::world::notify_socket::Notifier;
+use crate::world::notify_socket::{Notifier, watchdog_interval};
 use crate::world::reaper::{ChildSignals, Reaper};
 use crate::world::records::Records;
 use crate::world::spawn::{self, Launch, Stream};
@@ -94,6 +94,8 @@ pub(super) async fn boot(config: Config) -> Result<Daemon, BootError> {
     let paths = config.supervisor.clone();
     make_folders(&paths.state_dir, &paths.runtime_dir)?;
     let lock = inherited.lock(&paths.state_dir)?;
+    remove_leftovers(&paths.state_dir);
+    remove_leftovers(&paths.state_dir.join("logs"));
     logging::init(&paths.state_dir.join("logs/supervisor.log"));
     say_what_is_not_acted_on(&config);
 
@@ -178,6 +180,7 @@ pub(super) async fn boot(config: Config) -> Result<Daemon, BootError> {
         ready: false,
         since,
         last_tick: since.mono,
+        every: watchdog_interval().map_or(TICK, |interval| interval.min(TICK)),
     })
 }
 

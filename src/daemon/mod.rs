@@ -73,7 +73,10 @@ pub fn run(options: RunOptions) -> Result<(), RunError> {
     let ending = local.block_on(&runtime, async {
         let daemon = boot::boot(options.config).await?;
         daemon.run().await
-    })?;
+    });
+    // A look into a mount that hangs may hold a thread for ever; nobody waits for it.
+    runtime.shutdown_background();
+    let ending = ending?;
     match ending {
         turn::Ending::Leave => Ok(()),
         turn::Ending::Reexec(reexec) => Err(reexec.execute()),

@@ -25,8 +25,8 @@ use crate::world::reaper::{ChildSignals, Swept};
 use crate::world::saved::{self, Saved};
 
 /// The one shared tick: everything that is done once in a while is done then, so that an idle
-/// daemon wakes no more often.
-const TICK: Duration = Duration::from_secs(60);
+/// daemon wakes no more often, unless systemd wants to hear from it sooner.
+pub(super) const TICK: Duration = Duration::from_secs(60);
 /// State that could not be saved is tried again so often.
 const SAVE_AGAIN: Duration = Duration::from_secs(5);
 /// The first look at every unit counts as done after this time, even if some could not be looked
@@ -70,6 +70,8 @@ pub(super) struct Daemon {
     pub(super) ready: bool,
     pub(super) since: Now,
     pub(super) last_tick: Mono,
+    /// How often the tick is: [`TICK`], or sooner.
+    pub(super) every: Duration,
 }
 
 impl Daemon {
@@ -175,7 +177,7 @@ impl Daemon {
         if !self.ready {
             self.become_ready(now);
         }
-        if now.mono.since(self.last_tick) >= TICK {
+        if now.mono.since(self.last_tick) >= self.every {
             self.last_tick = now.mono;
             self.tick(now);
         } else if self.unsaved.is_some() && now.mono.since(self.last_tick) >= SAVE_AGAIN {
@@ -208,7 +210,7 @@ impl Daemon {
     /// How long nothing will have to be done.
     fn wait(&self) -> Duration {
         let now = clock::now().mono;
-        let tick = if self.ready { self.last_tick + TICK } else { now + Duration::from_secs(1) };
+        let tick = if self.ready { self.last_tick + self.every } else { now + Duration::from_secs(1) };
         let wake = self.watchdog.next_wake().map(|(at, _)| at);
         let save = self.unsaved.is_some().then_some(now + SAVE_AGAIN);
         let waiters = self.waiters.iter().map(Waiter::deadline);
@@ -251,6 +253,7 @@ impl Daemon {
                 version: env!("CARGO_PKG_VERSION").to_owned(),
                 since: rfc3339(self.since.wall),
                 boot_id: self.boot_id.clone(),
+                image: self.since.mono.since_boot().as_micros().try_into().unwrap_or(u64::MAX),
                 ready: self.ready,
                 alive_at: Some(rfc3339(now.wall)),
                 troubles: self.troubles(),
