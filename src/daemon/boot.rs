@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
 
+use super::census::Census;
 use super::hands::Hands;
 use super::policy::policy;
 use super::reexec::Inherited;
@@ -144,8 +145,10 @@ pub(super) async fn boot(config: Config) -> Result<Daemon, BootError> {
         records: RefCell::new(records),
         reaper: RefCell::new(Reaper::new()),
         journal: RefCell::new(Journal::new(&paths.state_dir)),
+        unwritten: RefCell::default(),
+        census: Census::default(),
         tmux,
-        binary: binary(),
+        binary: std::env::current_exe().unwrap_or_default(),
         limits: RefCell::default(),
         logs: log_keeping::LogKeeping::begin(&config).map_err(process("the watch over logs"))?,
         config,
@@ -318,15 +321,6 @@ async fn serve(
         // A daemon that nobody can speak to is better begun anew: the units live on.
         tracing::error!(%error, "the control socket is lost");
         std::process::abort();
-    }
-}
-
-/// This very binary. After an upgrade the file may be gone; the running image can still be
-/// executed through /proc.
-fn binary() -> PathBuf {
-    match std::env::current_exe() {
-        Ok(path) if path.exists() => path,
-        Ok(_) | Err(_) => PathBuf::from(format!("/proc/{}/exe", std::process::id())),
     }
 }
 

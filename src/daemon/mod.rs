@@ -4,6 +4,7 @@
 //! ([`crate::decide`]), how it is done ([`crate::world`]).
 
 mod boot;
+mod census;
 mod commanded;
 mod control;
 mod environment;

@@ -172,8 +172,9 @@ impl Daemon {
 
     /// What a re-exec with the binary and config of our own start needs.
     pub(super) fn reexec_as_started(&self) -> Reexec {
+        self.shared.write_journal();
         Reexec {
-            binary: self.shared.binary.clone(),
+            binary: self.shared.binary(),
             config: self.shared.config.file.clone(),
             lock: self.lock.as_fd().try_clone_to_owned().ok(),
             listener: self.listener.as_fd().try_clone_to_owned().ok(),

@@ -62,8 +62,8 @@ pub(super) struct Daemon {
     pub(super) waiters: Vec<Waiter>,
     /// What state.json holds, or is to hold.
     pub(super) saved: Saved,
-    /// Why it could not be written.
-    pub(super) unsaved: Option<String>,
+    /// Why it could not be written, and when that is tried again.
+    pub(super) unsaved: Option<(String, Mono)>,
     /// All that a drain stops is still to come down.
     pub(super) draining: bool,
     pub(super) drained: bool,
@@ -144,11 +144,16 @@ impl Daemon {
 
     fn save(&mut self) {
         let saved = saved::save(&self.shared.config.supervisor.state_dir, &self.saved);
-        self.unsaved = saved.err().map(|error| {
-            let why = chain(&error);
-            tracing::error!("the wishes cannot be saved, and are kept in memory: {why}");
-            why
-        });
+        let failed = saved.err().map(|error| chain(&error));
+        let before = self.unsaved.take().map(|(why, _)| why);
+        match &failed {
+            Some(why) if before.as_ref() != Some(why) => {
+                tracing::error!("the wishes cannot be saved, and are kept in memory: {why}");
+            }
+            None if before.is_some() => tracing::info!("the wishes are saved again"),
+            Some(_) | None => {}
+        }
+        self.unsaved = failed.map(|why| (why, clock::now().mono + SAVE_AGAIN));
     }
 
     /// Something runs again after a drain: a reboot from here on is no clean one.
@@ -180,7 +185,8 @@ impl Daemon {
         if now.mono.since(self.last_tick) >= self.every {
             self.last_tick = now.mono;
             self.tick(now);
-        } else if self.unsaved.is_some() && now.mono.since(self.last_tick) >= SAVE_AGAIN {
+        }
+        if self.unsaved.as_ref().is_some_and(|(_, again)| now.mono >= *again) {
             self.save();
         }
         self.publish(now);
@@ -200,9 +206,6 @@ impl Daemon {
 
     /// Once a minute.
     fn tick(&mut self, now: Now) {
-        if self.unsaved.is_some() {
-            self.save();
-        }
         said("the minute cannot be noted", self.boot.touch(now));
         said_to_systemd(self.notifier.watchdog());
     }
@@ -210,9 +213,10 @@ impl Daemon {
     /// How long nothing will have to be done.
     fn wait(&self) -> Duration {
         let now = clock::now().mono;
-        let tick = if self.ready { self.last_tick + self.every } else { now + Duration::from_secs(1) };
+        let tick =
+            if self.ready { self.last_tick + self.every } else { now + Duration::from_secs(1) };
         let wake = self.watchdog.next_wake().map(|(at, _)| at);
-        let save = self.unsaved.is_some().then_some(now + SAVE_AGAIN);
+        let save = self.unsaved.as_ref().map(|(_, again)| *again);
         let waiters = self.waiters.iter().map(Waiter::deadline);
         let next = waiters.chain(wake).chain(save).chain([tick]).min().unwrap_or(tick);
         next.since(now)
@@ -265,11 +269,12 @@ impl Daemon {
     }
 
     fn troubles(&self) -> Vec<String> {
-        let unsaved = self.unsaved.iter().map(|why| format!("cannot save the wishes: {why}"));
+        let unsaved = self.unsaved.iter().map(|(why, _)| format!("cannot save the wishes: {why}"));
         unsaved.chain(self.shared.troubles()).collect()
     }
 
     fn leave(&self) -> Ending {
+        self.shared.write_journal();
         tracing::info!("leaving; the units live on");
         said_to_systemd(self.notifier.stopping());
         Ending::Leave
