@@ -275,13 +275,17 @@ impl House {
 
     /// Every living process that carries this house's marks.
     pub(crate) fn inhabitants(&self) -> Vec<i32> {
-        let state = self.path("state").canonicalize().unwrap_or_else(|_| self.path("state"));
-        let mark = format!("SUPERVISOR_INSTANCE={}", agent_supervisor::daemon::instance(&state));
+        let mark = format!("SUPERVISOR_INSTANCE={}", self.instance());
         let carries = |pid: &i32| {
             let environment = std::fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
             environment.split(|byte| *byte == 0).any(|pair| pair == mark.as_bytes())
         };
         processes().into_iter().filter(|pid| lives(*pid)).filter(carries).collect()
+    }
+
+    fn instance(&self) -> String {
+        let state = self.path("state").canonicalize().unwrap_or_else(|_| self.path("state"));
+        agent_supervisor::daemon::instance(&state)
     }
 
     /// Fails the test if any process of ours is left.
@@ -305,6 +309,16 @@ impl Drop for House {
             }
             left.into_iter().for_each(|pid| kill(pid, "KILL"));
             std::thread::sleep(LOOK);
+        }
+        if let Ok(own) = crate::systemd::own_cgroup() {
+            let ours = own.join(format!("supervisor-{}", self.instance()));
+            // The kernel needs a moment to let go of the dead.
+            for _ in 0..100 {
+                if crate::systemd::remove_cgroup(&ours) {
+                    break;
+                }
+                std::thread::sleep(LOOK);
+            }
         }
         if std::thread::panicking() {
             eprintln!("--- what the daemon said:\n{}", self.said());

@@ -132,7 +132,7 @@ impl Drop for Manager {
 }
 
 /// Where we are in the cgroup v2 tree.
-fn own_cgroup() -> Result<PathBuf, String> {
+pub(crate) fn own_cgroup() -> Result<PathBuf, String> {
     let text = fs::read_to_string("/proc/self/cgroup").map_err(|why| why.to_string())?;
     let own = text.lines().find_map(|line| line.strip_prefix("0::/")).unwrap_or_default();
     ["/sys/fs/cgroup", "/sys/fs/cgroup/unified"]
@@ -142,7 +142,8 @@ fn own_cgroup() -> Result<PathBuf, String> {
         .ok_or_else(|| "there is no cgroup v2".to_owned())
 }
 
-fn remove_cgroup(group: &Path) -> bool {
+/// Removes a cgroup that nobody lives in, and those within.
+pub(crate) fn remove_cgroup(group: &Path) -> bool {
     for below in fs::read_dir(group).into_iter().flatten().flatten() {
         if below.path().is_dir() {
             remove_cgroup(&below.path());
