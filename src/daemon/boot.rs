@@ -26,7 +26,7 @@ use crate::protocol::{Reboot, RebootStatus};
 use crate::world::boot::{Boot, BootIdError, boot_id, kernel_release};
 use crate::world::cgroup::{Cgroups, Roots};
 use crate::world::clock::{self, rfc3339};
-use crate::world::files::{FileError, remove_leftovers};
+use crate::world::files::{self, FileError};
 use crate::world::journal::Journal;
 use crate::world::lock::LockError;
 use crate::world::notify_socket::{Notifier, watchdog_interval};
@@ -95,8 +95,10 @@ pub(super) async fn boot(config: Config) -> Result<Daemon, BootError> {
     let paths = config.supervisor.clone();
     make_folders(&paths.state_dir, &paths.runtime_dir)?;
     let lock = inherited.lock(&paths.state_dir)?;
-    remove_leftovers(&paths.state_dir);
-    remove_leftovers(&paths.state_dir.join("logs"));
+    for folder in ["", "logs"].map(|name| paths.state_dir.join(name)) {
+        files::remove_leftovers(&folder);
+    }
+    files::remove_leftovers(&paths.runtime_dir.join("launch"));
     logging::init(&paths.state_dir.join("logs/supervisor.log"));
     say_what_is_not_acted_on(&config);
 

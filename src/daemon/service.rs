@@ -99,6 +99,7 @@ impl Service {
             }
             Ok(Some(handle)) => {
                 self.watch(process, handle);
+                self.shared.logs.watch(&self.shared.log_path(&self.unit.name));
                 let ready = record.is_some_and(|record| record.ready) || self.is_ready(process);
                 Look::Alive { process, ready }
             }

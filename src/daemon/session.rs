@@ -95,7 +95,11 @@ impl Session {
             None => None,
         };
         let Some(tmux) = &self.shared.tmux else {
-            return Look::Failed("no tmux to look with".to_owned());
+            // Nothing of it lives, and so it is held with the reason why none can be started.
+            return match self.shared.group(&self.unit.name).members().is_empty() {
+                true => Look::Absent { exit: None },
+                false => Look::Failed("no tmux to look with".to_owned()),
+            };
         };
         match (self.connect(tmux).await, recorded, handle) {
             (Ok(program), _, _) if self.is_living(program) => {

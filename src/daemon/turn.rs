@@ -89,7 +89,7 @@ impl Daemon {
                 signal = self.signals.next() => {
                     match signal.map_err(fail("the signals are lost"))? {
                         Signal::Leave => return Ok(self.leave()),
-                        Signal::Reexec => return Ok(Ending::Reexec(self.reexec_as_started())),
+                        Signal::Reexec => self.reload_as_started(),
                     }
                 }
                 Some(reexec) = self.reexecs.recv() => return Ok(Ending::Reexec(reexec)),

@@ -1,12 +1,21 @@
 //! The integration tests, as one binary: it links once.
 #![expect(
     clippy::expect_used,
+    clippy::unwrap_used,
     clippy::print_stderr,
+    clippy::print_stdout,
     reason = "a test that cannot set up its house has failed, and says what it saw"
 )]
 
 mod house;
 
+mod bad_input;
+mod boot;
 mod cli;
+mod commanded;
+mod dependencies;
+mod logs;
+mod operators;
 mod services;
 mod simulator;
+mod systemd;
