@@ -3,6 +3,7 @@
 
 use std::ffi::OsStr;
 use std::fs::File;
+use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
@@ -14,12 +15,17 @@ const CEILING: Duration = Duration::from_secs(60);
 /// Between two looks at a condition that nothing announces.
 const LOOK: Duration = Duration::from_millis(10);
 
+/// Owns nothing on any machine.
+const NOBODY: u32 = 65534;
+
 /// Everything of one test lies in its folder.
 pub(crate) struct House {
     folder: tempfile::TempDir,
     daemon: Option<Child>,
     /// Set for the daemon and for every verb.
     environment: Vec<(String, String)>,
+    /// Whom the daemon and every verb run as, if not as us.
+    user: Option<u32>,
 }
 
 impl House {
@@ -27,7 +33,7 @@ impl House {
     pub(crate) fn new(units: &str) -> Self {
         // The paths of tmux sockets must stay short.
         let folder = tempfile::Builder::new().prefix("sv").tempdir_in("/tmp").expect("a folder");
-        let house = Self { folder, daemon: None, environment: Vec::new() };
+        let house = Self { folder, daemon: None, environment: Vec::new(), user: None };
         house.configure(units);
         house
     }
@@ -37,6 +43,15 @@ impl House {
         let mut house = Self::new(units);
         house.run();
         house
+    }
+
+    /// The same house under a user without any rights, if we may become one.
+    pub(crate) fn under_nobody(mut self) -> Self {
+        if nix::unistd::geteuid().is_root() {
+            self.user = Some(NOBODY);
+            std::os::unix::fs::chown(self.folder.path(), self.user, self.user).expect("a folder");
+        }
+        self
     }
 
     /// Replaces the config.
@@ -116,6 +131,9 @@ impl House {
         command.env_remove("SUPERVISOR_CONFIG").env_remove("NOTIFY_SOCKET");
         command.env("HOME", self.folder.path()).current_dir(self.folder.path());
         command.envs(self.environment.iter().cloned());
+        if let Some(user) = self.user {
+            command.uid(user).gid(user);
+        }
         command
     }
 

@@ -2,12 +2,15 @@
 #![expect(
     clippy::expect_used,
     clippy::unwrap_used,
+    clippy::print_stderr,
     clippy::print_stdout,
     reason = "a test that cannot set up its house has failed, and says what it saw"
 )]
 
 mod house;
+mod tmux;
 
 mod cli;
 mod services;
+mod sessions;
 mod simulator;
