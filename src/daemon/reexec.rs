@@ -48,7 +48,8 @@ impl Reexec {
         }
         argv.push(text(b"run")?);
         let mut environment = Vec::new();
-        for (name, value) in std::env::vars_os() {
+        // What an image before us was told names descriptors that are closed by now.
+        for (name, value) in std::env::vars_os().filter(|(name, _)| !is_internal(name)) {
             environment.push(text([name.as_bytes(), b"=", value.as_bytes()].concat())?);
         }
         if let (Some(lock), Some(listener)) = (&self.lock, &self.listener) {

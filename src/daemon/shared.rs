@@ -199,10 +199,11 @@ impl Shared {
         self.config.supervisor.state_dir.join("logs").join(format!("{unit}.log"))
     }
 
-    /// Our own environment with a unit's marks, for what carries the unit's program.
+    /// What a unit may have of our own environment, with its marks, for what carries the unit's program.
     pub(super) fn marked(&self, unit: &UnitName) -> Vec<(OsString, OsString)> {
         let marks = environment::marks(unit, &self.instance);
-        std::env::vars_os().chain(marks).collect()
+        let inherited = std::env::vars_os().filter(|(name, _)| !environment::is_ours_alone(name));
+        inherited.chain(marks).collect()
     }
 
     /// The environment of a unit's next process. Reads its environment file, on a thread of its

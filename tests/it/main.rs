@@ -8,6 +8,7 @@
 )]
 
 mod house;
+mod tmux;
 
 mod bad_input;
 mod boot;
@@ -17,5 +18,6 @@ mod dependencies;
 mod logs;
 mod operators;
 mod services;
+mod sessions;
 mod simulator;
 mod systemd;
