@@ -48,7 +48,8 @@ impl Reexec {
         }
         argv.push(text(b"run")?);
         let mut environment = Vec::new();
-        for (name, value) in std::env::vars_os() {
+        // What named the descriptors of our own birth would be found before what names these.
+        for (name, value) in std::env::vars_os().filter(|(name, _)| !is_internal(name)) {
             environment.push(text([name.as_bytes(), b"=", value.as_bytes()].concat())?);
         }
         if let (Some(lock), Some(listener)) = (&self.lock, &self.listener) {

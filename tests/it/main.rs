@@ -2,6 +2,7 @@
 #![expect(
     clippy::expect_used,
     clippy::unwrap_used,
+    clippy::print_stderr,
     clippy::print_stdout,
     reason = "a test that cannot set up its house has failed, and says what it saw"
 )]
@@ -9,5 +10,6 @@
 mod house;
 
 mod cli;
+mod reload;
 mod services;
 mod simulator;
