@@ -10,6 +10,7 @@
 mod house;
 
 mod cli;
+mod docs;
 mod reload;
 mod services;
 mod simulator;
