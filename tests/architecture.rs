@@ -30,6 +30,11 @@ fn the_pure_room_has_nothing_but_the_pure_part_of_std() {
 }
 
 #[test]
+fn the_daemon_makes_no_child_behind_the_reapers_back() {
+    check(rules::children);
+}
+
+#[test]
 fn the_rooms_stand_in_reading_order() {
     let lib = SourceFile::read(root(), Path::new("src/lib.rs"));
     report(&rules::reading_order(&lib));
@@ -77,6 +82,7 @@ fn each_rule_finds_what_breaks_it() {
         ("src/protocol.rs", "//! x\nuse crate::decide::Exit;", "protocol.rs:2: `crate::decide"),
         ("src/daemon/a.rs", "//! x\nuse crate::cli::main;", "a.rs:2: `crate::cli::main`"),
         ("src/daemon/a.rs", "//! x\nuse crate::*;", "a.rs:2: `crate::*`"),
+        ("src/daemon/a.rs", "//! x\nuse std::process::{Command, id};", "a.rs:2: `std::process::C"),
         ("src/main.rs", "//! x\nuse agent_supervisor::daemon;", "`agent_supervisor::daemon`"),
         ("src/daemon/a.rs", "//! x\nfn f() { unsafe { g() } }", "a.rs:2: `unsafe`"),
         ("src/daemon/a.rs", "//! x\n#[cfg_attr(test, allow(dead_code))]\nfn f() {}", ":2: `allow`"),
@@ -112,10 +118,15 @@ fn what_only_looks_like_a_breach_is_none() {
 }
 
 fn all_rules(file: &SourceFile) -> Vec<Violation> {
-    [rules::imports, rules::purity, rules::attributes, rules::module_docs, rules::lengths]
-        .iter()
-        .flat_map(|rule| rule(file))
-        .collect()
+    let rules: [fn(&SourceFile) -> Vec<Violation>; 6] = [
+        rules::imports,
+        rules::purity,
+        rules::children,
+        rules::attributes,
+        rules::module_docs,
+        rules::lengths,
+    ];
+    rules.iter().flat_map(|rule| rule(file)).collect()
 }
 
 fn check(rule: fn(&SourceFile) -> Vec<Violation>) {

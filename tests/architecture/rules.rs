@@ -128,6 +128,24 @@ pub(crate) fn purity(file: &SourceFile) -> Vec<Violation> {
     found
 }
 
+/// The daemon has one reaper: a child of std or tokio would be waited for twice.
+pub(crate) fn children(file: &SourceFile) -> Vec<Violation> {
+    if file.room() != Some("daemon") {
+        return Vec::new();
+    }
+    let stranger = |it: &Named| {
+        [&["std", "process", "Command"], &["std", "process", "Child"]].iter().any(|a| it.is_in(*a))
+            || it.is_in(&["tokio", "process"])
+    };
+    let breaches = named(file).into_iter().filter(stranger);
+    breaches
+        .map(|it| {
+            let what = format!("`{}`: children are born by world::spawn", it.text());
+            violation(file, it.line, what, "one reaper")
+        })
+        .collect()
+}
+
 /// Each room stands in lib.rs below all that it imports.
 pub(crate) fn reading_order(lib: &SourceFile) -> Vec<Violation> {
     let words: Vec<_> = lib.tokens.iter().map(|token| token.text.as_str()).collect();
