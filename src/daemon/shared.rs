@@ -146,10 +146,10 @@ impl Shared {
         group.spare = spare.to_vec();
         let left = match group.look().await {
             Some(left) if left.is_empty() => return Ok(()),
-            Some(left) => left.len().to_string(),
-            None => "those who are".to_owned(),
+            Some(left) => format!(": {}", left.len()),
+            None => String::new(),
         };
-        let why = format!("{left} left of its last life are ended");
+        let why = format!("ended what was left of its last life{left}");
         self.journal(Entry { unit: Some(unit.clone()), event: "leftovers", why });
         group.end_now(KILL_CEILING).await.map_err(|error| error.to_string())
     }
