@@ -14,6 +14,7 @@ mod bad_input;
 mod boot;
 mod cli;
 mod commanded;
+mod demo;
 mod dependencies;
 mod docs;
 mod logs;
