@@ -90,7 +90,8 @@ async fn it_leads_a_session_with_three_files_and_no_signal_blocked_or_ignored() 
 #[tokio::test]
 async fn a_program_that_is_in_no_folder_of_the_childs_path_is_refused_before_the_fork() {
     let error = launch(&["no-such-program"]).fork().unwrap_err();
-    let said = "command not found: no-such-program (looked in PATH /usr/bin:/bin)";
+    let said = "command not found: no-such-program: name it by its whole path, or put its folder \
+                into the unit's `path`";
     assert_eq!(error.to_string(), said);
     assert!(matches!(launch(&[]).fork().unwrap_err(), LaunchError::Empty));
     assert!(matches!(launch(&[""]).fork().unwrap_err(), LaunchError::Empty));
