@@ -157,6 +157,10 @@ pub struct DaemonStatus {
     pub since: String,
     /// The boot.
     pub boot_id: String,
+    /// Another number in each image that the process has been: a reload keeps the pid and changes
+    /// this.
+    #[serde(default)]
+    pub image: u64,
     /// The first look is done.
     pub ready: bool,
     /// When the loop last came round (RFC 3339): what `check --max-age` judges by.

@@ -61,10 +61,14 @@ pub(super) enum Verb {
   supervisor status --json | jq '.units[] | select(.state != \"up\").name'")]
     Status(Status),
     /// Print what a unit has put out
-    #[command(after_help = "Examples:
+    #[command(
+        after_help = "A service with `systemd_unit` has its log in the journal: `journalctl` shows it.
+
+Examples:
   supervisor logs                  the supervisor's own
   supervisor logs web -n 50 -f
-  supervisor logs builder --screen the pane as it is now")]
+  supervisor logs builder --screen the pane as it is now"
+    )]
     Logs(Logs),
     /// Wish units up; return when they are
     #[command(after_help = "Examples:

@@ -19,7 +19,7 @@ const COLUMNS: [&str; 5] = ["at", "unit", "event", "why", "boot_id"];
 
 /// A followed journal is shown as it comes, so its columns cannot fit what has not come yet.
 const UNIT_WIDTH: usize = 12;
-const EVENT_WIDTH: usize = 12;
+const EVENT_WIDTH: usize = 15;
 
 /// Prints them, and what is added if asked to.
 pub(super) fn run(context: &Context, args: &args::Events) -> Result<(), Failure> {
@@ -102,9 +102,9 @@ fn plain(value: &Value) -> String {
 /// What went wrong is seen first.
 fn style(event: &str) -> Style {
     match event {
-        "up" | "ready" | "started" | "adopted" => GOOD,
-        "exited" | "died" | "killed" | "given_up" | "failed" => BAD,
-        "held" | "waiting" | "unready" => ODD,
+        "ready" | "started" | "adopted" => GOOD,
+        "exited" | "gave-up" | "could-not-start" | "could-not-stop" | "tmux-died" => BAD,
+        "could-not-look" | "no-answer" | "not-there" | "leftovers" | "waits" => ODD,
         _ => BUSY,
     }
 }
@@ -127,8 +127,8 @@ mod tests {
         let shown = text(&lines, &view, &TimeZone::UTC);
         assert_eq!(
             strip_str(&shown).to_string(),
-            "Jan 01 00:00:00  web           exited        killed by SIGKILL pid=12\n\
-             Jan 01 00:00:01                boot\n                                             \
+            "Jan 01 00:00:00  web           exited           killed by SIGKILL pid=12\n\
+             Jan 01 00:00:01                boot\n                                                \
              {\"at\":\"2026\n"
         );
     }

@@ -1,7 +1,10 @@
 //! `logs`: what a unit has put out. Read from the files, so that it works with the daemon dead; only
-//! the pane of a living session is asked of the daemon.
+//! the pane of a living session is asked of the daemon. The log of a systemd unit is its journal,
+//! which `journalctl` shows in our place.
 
+use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use anyhow::Context as _;
 
@@ -10,9 +13,10 @@ use super::client::Client;
 use super::failure::Failure;
 use super::render::put_raw;
 use super::{Context, client};
-use crate::config::Config;
+use crate::config::{Config, Program};
 use crate::decide::{UnitKind, UnitName};
-use crate::world::logs::{Follower, read};
+use crate::world::logs::{Follower, Whole, read};
+use crate::world::systemd::{Bus, Systemd};
 
 /// The daemon's own log goes by a name that no unit can have.
 const SUPERVISOR: &str = "supervisor";
@@ -26,15 +30,19 @@ pub(super) fn run(context: &Context, args: &args::Logs) -> Result<(), Failure> {
         (Log::Of(UnitKind::Session | UnitKind::Orchestrator, _), true) => {
             put_raw(screen(&client, &args.unit, false)?.as_bytes())
         }
-        (Log::Of(UnitKind::Service, _) | Log::Left(_) | Log::Own(_), true) => Err(Failure::Usage(
-            format!("{:?} is no session and has no screen: leave out --screen", args.unit),
-        )),
+        (Log::Of(UnitKind::Service, _) | Log::Left(_) | Log::Own(_) | Log::Journal(_), true) => {
+            Err(Failure::Usage(format!(
+                "{:?} is no session and has no screen: leave out --screen",
+                args.unit
+            )))
+        }
         (Log::Of(UnitKind::Session | UnitKind::Orchestrator, path), false) => {
             session(&client, &args.unit, &path, args.tail.lines, args.tail.follow)
         }
         (Log::Of(UnitKind::Service, path) | Log::Left(path) | Log::Own(path), false) => {
             file_of(&path, args.tail.lines, args.tail.follow)
         }
+        (Log::Journal(unit), false) => Err(journal(&unit, &args.tail)),
     }
 }
 
@@ -46,6 +54,8 @@ enum Log {
     Left(PathBuf),
     /// The supervisor's own.
     Own(PathBuf),
+    /// That of a systemd unit, by its name there.
+    Journal(String),
 }
 
 fn find(config: &Config, name: &str) -> Result<Log, Failure> {
@@ -65,16 +75,55 @@ fn find(config: &Config, name: &str) -> Result<Log, Failure> {
     // What is no name must not become part of a path.
     let unit = UnitName::new(name).map_err(|_| unknown())?;
     match config.units.get(&unit) {
-        Some(unit) => Ok(Log::Of(unit.kind, path)),
+        Some(unit) => Ok(match &unit.program {
+            Program::SystemdUnit(name) => Log::Journal(name.clone()),
+            Program::Command(_) | Program::Builtin(_) | Program::Agent { .. } => {
+                Log::Of(unit.kind, path)
+            }
+        }),
         None if path.exists() => Ok(Log::Left(path)),
         None => Err(unknown()),
     }
 }
 
+/// Becomes `journalctl`. Only a failure returns.
+fn journal(unit: &str, tail: &args::Tail) -> Failure {
+    let mut command = Command::new("journalctl");
+    if manager_of(unit) != Bus::System {
+        command.arg("--user");
+    }
+    command.arg(format!("--unit={unit}"));
+    command.arg(match tail.lines {
+        Lines(usize::MAX) => "--lines=all".to_owned(),
+        Lines(lines) => format!("--lines={lines}"),
+    });
+    command.args(tail.follow.then_some("--follow"));
+    let error = anyhow::Error::new(command.exec());
+    let words = format!("cannot run journalctl, which has the log of {unit}: install systemd's");
+    Failure::Failed(error.context(words))
+}
+
+/// The bus of the manager that has the unit, as the daemon finds it. Where nobody can be asked,
+/// that of our own.
+fn manager_of(unit: &str) -> Bus {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    // The system's manager is root's only one.
+    let asked = runtime.ok().filter(|_| Bus::ours() != Bus::System).and_then(|runtime| {
+        runtime.block_on(Systemd::connect_for(unit)).ok().map(|systemd| systemd.bus().clone())
+    });
+    asked.unwrap_or_else(Bus::ours)
+}
+
 /// A log file, and what is added to it.
 fn file_of(path: &Path, lines: Lines, follow: bool) -> Result<(), Failure> {
-    let (past, end) = past(path, lines)?;
-    put_raw(&past)?;
+    let end = match lines {
+        Lines(usize::MAX) => put_whole(path)?,
+        Lines(_) => {
+            let (past, end) = past(path, lines)?;
+            put_raw(&past)?;
+            end
+        }
+    };
     if !follow {
         return Ok(());
     }
@@ -83,6 +132,16 @@ fn file_of(path: &Path, lines: Lines, follow: bool) -> Result<(), Failure> {
         put_raw(&piece.with_context(cannot)?)?;
     }
     Ok(())
+}
+
+/// All there is, which may be more than fits into memory; where it ends in the log.
+fn put_whole(path: &Path) -> Result<u64, Failure> {
+    let cannot = || format!("cannot read {}", path.display());
+    let mut whole = Whole::open(path).with_context(cannot)?;
+    while let Some(block) = whole.next_block().with_context(cannot)? {
+        put_raw(&block)?;
+    }
+    Ok(whole.offset())
 }
 
 fn past(path: &Path, lines: Lines) -> Result<(Vec<u8>, u64), Failure> {

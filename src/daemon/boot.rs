@@ -12,12 +12,13 @@ use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
 
+use super::census::Census;
 use super::hands::Hands;
 use super::policy::policy;
 use super::reexec::Inherited;
 use super::shared::{LeafSpawner, Shared, chain, fork, instance};
 use super::signals::Signals;
-use super::turn::{Daemon, said_to_systemd};
+use super::turn::{Daemon, TICK, said_to_systemd};
 use super::{control, log_keeping, logging};
 use crate::config::Config;
 use crate::decide::{Exit, Saved as Wishes, UnitKind, UnitName, Watchdog};
@@ -25,10 +26,10 @@ use crate::protocol::{Reboot, RebootStatus};
 use crate::world::boot::{Boot, BootIdError, boot_id, kernel_release};
 use crate::world::cgroup::{Cgroups, Roots};
 use crate::world::clock::{self, rfc3339};
-use crate::world::files::FileError;
+use crate::world::files::{self, FileError};
 use crate::world::journal::Journal;
 use crate::world::lock::LockError;
-use crate::world::notify_socket::Notifier;
+use crate::world::notify_socket::{Notifier, watchdog_interval};
 use crate::world::reaper::{ChildSignals, Reaper};
 use crate::world::records::Records;
 use crate::world::spawn::{self, Launch, Stream};
@@ -94,6 +95,10 @@ pub(super) async fn boot(config: Config) -> Result<Daemon, BootError> {
     let paths = config.supervisor.clone();
     make_folders(&paths.state_dir, &paths.runtime_dir)?;
     let lock = inherited.lock(&paths.state_dir)?;
+    for folder in ["", "logs"].map(|name| paths.state_dir.join(name)) {
+        files::remove_leftovers(&folder);
+    }
+    files::remove_leftovers(&paths.runtime_dir.join("launch"));
     logging::init(&paths.state_dir.join("logs/supervisor.log"));
     say_what_is_not_acted_on(&config);
 
@@ -142,8 +147,10 @@ pub(super) async fn boot(config: Config) -> Result<Daemon, BootError> {
         records: RefCell::new(records),
         reaper: RefCell::new(Reaper::new()),
         journal: RefCell::new(Journal::new(&paths.state_dir)),
+        unwritten: RefCell::default(),
+        census: Census::default(),
         tmux,
-        binary: binary(),
+        binary: std::env::current_exe().unwrap_or_default(),
         limits: RefCell::default(),
         logs: log_keeping::LogKeeping::begin(&config).map_err(process("the watch over logs"))?,
         config,
@@ -178,6 +185,7 @@ pub(super) async fn boot(config: Config) -> Result<Daemon, BootError> {
         ready: false,
         since,
         last_tick: since.mono,
+        every: watchdog_interval().map_or(TICK, |interval| interval.min(TICK)),
     })
 }
 
@@ -315,15 +323,6 @@ async fn serve(
         // A daemon that nobody can speak to is better begun anew: the units live on.
         tracing::error!(%error, "the control socket is lost");
         std::process::abort();
-    }
-}
-
-/// This very binary. After an upgrade the file may be gone; the running image can still be
-/// executed through /proc.
-fn binary() -> PathBuf {
-    match std::env::current_exe() {
-        Ok(path) if path.exists() => path,
-        Ok(_) | Err(_) => PathBuf::from(format!("/proc/{}/exe", std::process::id())),
     }
 }
 

@@ -87,6 +87,10 @@ impl Commanded {
 
     async fn start_now(self: &Rc<Self>, mut record: Record) -> Result<Process, String> {
         self.shared.clear_limits(&self.name);
+        if self.shared.anchor(&self.name).systemd_unit.is_none() {
+            // The config has changed: what we forked under this name must not run beside it.
+            self.shared.end_leftovers(&self.name, &[]).await?;
+        }
         let started = async {
             let systemd = self.systemd().await?;
             systemd.start(&self.unit).await?;
@@ -101,7 +105,8 @@ impl Commanded {
             ));
         };
         record.process = Some(process);
-        self.shared.write(&self.name, &record, &Anchor::default());
+        let anchor = Anchor { systemd_unit: Some(self.unit.clone()), ..Anchor::default() };
+        self.shared.write(&self.name, &record, &anchor);
         Ok(process)
     }
 

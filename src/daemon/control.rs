@@ -1,15 +1,17 @@
 //! The control socket: one JSON request a line, one JSON answer a line. What a request leads to is
 //! decided by the loop; here are only the wire and its limits.
 
+use std::collections::VecDeque;
+use std::convert::Infallible;
 use std::io;
 use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::net::UnixListener as StdListener;
 use std::path::Path;
 use std::rc::Rc;
-use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
+use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 
@@ -21,8 +23,12 @@ const REQUEST_MAX: u64 = 1024 * 1024;
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 /// A caller that does not read its answer is hung up on.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
-/// More callers than this at once wait in the kernel's queue.
-const CALLERS_MAX: usize = 64;
+/// So many callers may have asked and wait for their answers, or watch; further ones are turned
+/// away with a word.
+const CALLERS_MAX: usize = 256;
+/// So many may be connected and not have asked yet. The one who has been silent for longest makes
+/// room for the next, so that nobody keeps the others out by saying nothing.
+const SILENT_MAX: usize = 64;
 /// After a failed accept (no more file descriptors, say) the next is tried so much later.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(200);
 
@@ -56,9 +62,9 @@ pub(super) async fn serve(
 ) -> io::Result<()> {
     listener.set_nonblocking(true)?;
     let listener = UnixListener::from_std(listener)?;
-    let callers = Arc::new(Semaphore::new(CALLERS_MAX));
+    let callers = Rc::new(Semaphore::new(CALLERS_MAX));
+    let mut silent = VecDeque::new();
     loop {
-        let Ok(permit) = Arc::clone(&callers).acquire_owned().await else { return Ok(()) };
         let stream = match listener.accept().await {
             Ok((stream, _)) => stream,
             Err(error) => {
@@ -67,33 +73,64 @@ pub(super) async fn serve(
                 continue;
             }
         };
-        let calls = calls.clone();
-        let snapshots = snapshots.clone();
+        let (calls, snapshots) = (calls.clone(), snapshots.clone());
+        let callers = Rc::clone(&callers);
+        // Dropped when the caller must make room; the caller drops its end when it has asked.
+        let (room, make_room) = oneshot::channel::<Infallible>();
         tokio::task::spawn_local(async move {
-            let _permit = permit;
-            if let Err(error) = serve_one(stream, calls, snapshots).await {
+            let served = async {
+                let (reader, writer, line) = tokio::select! {
+                    asked = listen(stream) => asked?,
+                    _ = make_room => return Ok(()),
+                };
+                answer_one(reader, writer, &line, &callers, calls, snapshots).await
+            };
+            let served: io::Result<()> = served.await;
+            if let Err(error) = served {
                 tracing::debug!(%error, "a caller hung up");
             }
         });
+        silent.push_back(room);
+        if silent.len() > SILENT_MAX {
+            silent.retain(|room| !room.is_closed());
+        }
+        if silent.len() > SILENT_MAX {
+            silent.pop_front();
+        }
     }
 }
 
-async fn serve_one(
-    stream: UnixStream,
-    calls: mpsc::Sender<Call>,
-    snapshots: watch::Sender<Option<Rc<Status>>>,
-) -> io::Result<()> {
-    let peer = stream.peer_cred().ok().map(|peer| peer.uid());
-    let (reader, mut writer) = stream.into_split();
+type Reader = BufReader<tokio::io::Take<OwnedReadHalf>>;
+
+/// The request as it was typed.
+async fn listen(stream: UnixStream) -> io::Result<(Reader, OwnedWriteHalf, Vec<u8>)> {
+    let (reader, writer) = stream.into_split();
     let mut line = Vec::new();
     let mut reader = BufReader::new(reader.take(REQUEST_MAX));
     tokio::time::timeout(REQUEST_TIMEOUT, reader.read_until(b'\n', &mut line)).await??;
+    Ok((reader, writer, line))
+}
+
+async fn answer_one(
+    mut reader: Reader,
+    mut writer: OwnedWriteHalf,
+    line: &[u8],
+    callers: &Semaphore,
+    calls: mpsc::Sender<Call>,
+    snapshots: watch::Sender<Option<Rc<Status>>>,
+) -> io::Result<()> {
     if line.is_empty() {
         return Ok(());
     }
-    let verb = match parse(&line) {
+    let refuse = |why| Answer::Failed { why };
+    let Ok(_permit) = callers.try_acquire() else {
+        let why = format!("{CALLERS_MAX} callers wait or watch already: try again later");
+        return write(&mut writer, refuse(why)).await;
+    };
+    let peer = writer.as_ref().peer_cred().ok().map(|peer| peer.uid());
+    let verb = match parse(line) {
         Ok(verb) => verb,
-        Err(why) => return write(&mut writer, Answer::Failed { why }).await,
+        Err(why) => return write(&mut writer, refuse(why)).await,
     };
     if let Verb::Status { watch: true } = verb {
         return watch_on(&mut writer, reader, &calls, peer, snapshots.subscribe()).await;
@@ -105,10 +142,8 @@ async fn serve_one(
     let mut rest = [0_u8; 1];
     tokio::select! {
         answer = answered => {
-            let answer = answer.unwrap_or_else(|_| Answer::Failed {
-                why: "the supervisor left before it could answer; try again".to_owned(),
-            });
-            write(&mut writer, answer).await
+            let left = "the supervisor left before it could answer; try again";
+            write(&mut writer, answer.unwrap_or_else(|_| refuse(left.to_owned()))).await
         }
         // A caller that hangs up no longer waits: the loop sees the closed channel.
         _ = reader.read(&mut rest) => Ok(()),

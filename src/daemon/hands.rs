@@ -11,6 +11,7 @@ use super::shared::{Shared, Slot};
 use crate::config::{Program, Unit};
 use crate::decide::{Dependency, Event, Look, Record, Ticket, UnitKind, UnitName};
 use crate::world::probes;
+use crate::world::records::Kept;
 
 /// A dependency is asked for again so often even if the kernel announced nothing: a docker engine
 /// that hangs says nothing when it recovers.
@@ -37,7 +38,7 @@ impl Hands {
         let of = |(name, unit): (&UnitName, &Unit)| (name.clone(), Body::of(&shared, unit));
         let mut units: BTreeMap<_, _> = shared.config.units.iter().map(of).collect();
         for (name, kept) in shared.records.borrow().units() {
-            let body = || Body::of_retired(&shared, name, kept.record.kind);
+            let body = || Body::of_retired(&shared, name, kept);
             units.entry(name.clone()).or_insert_with(body);
         }
         Self { shared, units, outside: BTreeMap::new() }
@@ -128,10 +129,13 @@ impl Body {
     }
 
     /// A unit that is in no config any more is looked at and ended by its record and marks alone.
-    fn of_retired(shared: &Rc<Shared>, name: &UnitName, kind: UnitKind) -> Self {
+    fn of_retired(shared: &Rc<Shared>, name: &UnitName, kept: &Kept) -> Self {
         let shared = Rc::clone(shared);
-        let unit = Unit::retired(name.clone(), kind);
-        match kind {
+        if let Some(unit) = &kept.anchor.systemd_unit {
+            return Self::Commanded(Commanded::new(shared, name.clone(), unit.clone()));
+        }
+        let unit = Unit::retired(name.clone(), kept.record.kind);
+        match unit.kind {
             UnitKind::Service => Self::Service(Service::new(shared, unit, Vec::new())),
             UnitKind::Session | UnitKind::Orchestrator => {
                 Self::Session(Session::new(shared, unit, Vec::new()))

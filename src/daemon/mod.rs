@@ -4,6 +4,7 @@
 //! ([`crate::decide`]), how it is done ([`crate::world`]).
 
 mod boot;
+mod census;
 mod commanded;
 mod control;
 mod environment;
@@ -73,7 +74,10 @@ pub fn run(options: RunOptions) -> Result<(), RunError> {
     let ending = local.block_on(&runtime, async {
         let daemon = boot::boot(options.config).await?;
         daemon.run().await
-    })?;
+    });
+    // A look into a mount that hangs may hold a thread for ever; nobody waits for it.
+    runtime.shutdown_background();
+    let ending = ending?;
     match ending {
         turn::Ending::Leave => Ok(()),
         turn::Ending::Reexec(reexec) => Err(reexec.execute()),

@@ -156,6 +156,20 @@ impl Daemon {
             reexec.config = Some(PathBuf::from(config));
         }
         self.note("operator", format!("reload with {}", reexec.binary.display()));
+        self.reexec(reexec, answer);
+    }
+
+    /// Reloads by a signal, which nobody waits for.
+    pub(super) fn reload_as_started(&mut self) {
+        let reexec = self.reexec_as_started();
+        self.note("operator", format!("reload with {}, by SIGHUP", reexec.binary.display()));
+        let (answer, _) = oneshot::channel();
+        self.reexec(reexec, answer);
+    }
+
+    /// Becomes the other binary, unless that binary refuses its config: then the daemon goes on as
+    /// it is, and says why.
+    fn reexec(&self, reexec: Reexec, answer: oneshot::Sender<Answer>) {
         let ask = self.ask_reexec.clone();
         tokio::task::spawn_local(async move {
             match reexec::check(&reexec).await {
@@ -165,15 +179,19 @@ impl Daemon {
                     tokio::task::yield_now().await;
                     let _ = ask.send(reexec).await;
                 }
-                Err(why) => reply(answer, Answer::Failed { why }),
+                Err(why) => {
+                    tracing::error!("{why}");
+                    reply(answer, Answer::Failed { why });
+                }
             }
         });
     }
 
     /// What a re-exec with the binary and config of our own start needs.
-    pub(super) fn reexec_as_started(&self) -> Reexec {
+    fn reexec_as_started(&self) -> Reexec {
+        self.shared.write_journal();
         Reexec {
-            binary: self.shared.binary.clone(),
+            binary: self.shared.binary(),
             config: self.shared.config.file.clone(),
             lock: self.lock.as_fd().try_clone_to_owned().ok(),
             listener: self.listener.as_fd().try_clone_to_owned().ok(),

@@ -1,6 +1,7 @@
 //! A service that we fork: looked at, started, stopped, watched.
 
 use std::os::fd::OwnedFd;
+use std::path::Path;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -9,7 +10,6 @@ use crate::config::{Ready, Unit};
 use crate::decide::{Event, Exit, Look, Process, Record, Ticket};
 use crate::world::logs;
 use crate::world::pidfd;
-use crate::world::procs;
 use crate::world::ready::ReadyWatch;
 use crate::world::records::Anchor;
 use crate::world::spawn::{Launch, Stream};
@@ -39,7 +39,7 @@ impl Service {
     pub(super) fn look(self: &Rc<Self>, ticket: Ticket) {
         let this = Rc::clone(self);
         self.action.run(async move {
-            let look = this.look_now();
+            let look = this.look_now().await;
             this.shared.post(Event::Looked { unit: this.unit.name.clone(), ticket, look });
         });
     }
@@ -78,11 +78,16 @@ impl Service {
         });
     }
 
-    fn look_now(self: &Rc<Self>) -> Look {
+    async fn look_now(self: &Rc<Self>) -> Look {
         let record = self.shared.record(&self.unit.name);
         let recorded = record.as_ref().and_then(|record| record.process);
-        let Some(process) = recorded.or_else(|| self.find_by_marks()) else {
-            return Look::Absent { exit: None };
+        let process = match recorded {
+            Some(process) => process,
+            None => match self.find_by_marks().await {
+                Ok(Some(process)) => process,
+                Ok(None) => return Look::Absent { exit: None },
+                Err(why) => return Look::Failed(why),
+            },
         };
         self.shared.reaper.borrow_mut().expect(process);
         match pidfd::open(process) {
@@ -94,6 +99,7 @@ impl Service {
             }
             Ok(Some(handle)) => {
                 self.watch(process, handle);
+                self.shared.logs.watch(&self.shared.log_path(&self.unit.name));
                 let ready = record.is_some_and(|record| record.ready) || self.is_ready(process);
                 Look::Alive { process, ready }
             }
@@ -107,11 +113,9 @@ impl Service {
 
     /// A unit without a record that lives all the same: the record could not be written, or was
     /// lost. Its main process leads a session, as every child of ours does.
-    fn find_by_marks(&self) -> Option<Process> {
-        let pids = procs::marked(&self.unit.name, &self.shared.instance);
-        let leaders =
-            pids.into_iter().filter_map(procs::stat).filter(|it| it.session == it.process.pid);
-        leaders.map(|it| it.process).min_by_key(|process| process.start)
+    async fn find_by_marks(&self) -> Result<Option<Process>, String> {
+        let leaders = self.shared.census.leaders(&self.shared.instance).await?;
+        Ok(leaders.get(&self.unit.name).copied())
     }
 
     async fn start_now(
@@ -124,18 +128,16 @@ impl Service {
         let environment = self.shared.environment(&self.unit).await?;
         let log = self.shared.log_path(name);
         self.shared.logs.before_start(&log);
-        let output = logs::open_for_child(&log).map_err(|error| chain(&error))?;
         let offset = logs::end(&log);
-        self.shared.logs.watch(&log);
-        let errors = output.try_clone().map_err(|error| error.to_string())?;
+        let (output, errors) = self.open_log(&log);
         let leaf = self.shared.leaf(name);
         let launch = Launch {
             argv: self.argv.iter().map(Into::into).collect(),
             env: environment.into_iter().collect(),
             directory: self.unit.directory.clone(),
             stdin: Stream::Null,
-            stdout: Stream::Fd(output),
-            stderr: Stream::Fd(errors),
+            stdout: output,
+            stderr: errors,
             cgroup: None,
         };
         let gated = fork(launch, leaf.as_ref()).map_err(|error| chain(&error))?;
@@ -153,6 +155,25 @@ impl Service {
         let running = gated.open();
         running.exec.result().await.map_err(|error| chain(&error))?;
         Ok((process, running.pidfd, offset))
+    }
+
+    /// Where its output and its errors go. A service whose log cannot be had runs without one.
+    fn open_log(&self, log: &Path) -> (Stream, Stream) {
+        let opened = logs::open_for_child(log).map_err(|error| chain(&error));
+        let both = opened.and_then(|output| {
+            let errors = output.try_clone().map_err(|error| error.to_string())?;
+            Ok((Stream::Fd(output), Stream::Fd(errors)))
+        });
+        match both {
+            Ok(both) => {
+                self.shared.logs.watch(log);
+                both
+            }
+            Err(why) => {
+                self.shared.limit(&self.unit.name, format!("its output is lost: {why}"));
+                (Stream::Null, Stream::Null)
+            }
+        }
     }
 
     fn watch(self: &Rc<Self>, process: Process, handle: OwnedFd) {

@@ -95,7 +95,11 @@ impl Session {
             None => None,
         };
         let Some(tmux) = &self.shared.tmux else {
-            return Look::Failed("no tmux to look with".to_owned());
+            // Nothing of it lives, and so it is held with the reason why none can be started.
+            return match self.shared.group(&self.unit.name).members().is_empty() {
+                true => Look::Absent { exit: None },
+                false => Look::Failed("no tmux to look with".to_owned()),
+            };
         };
         match (self.connect(tmux).await, recorded, handle) {
             (Ok(program), _, _) if self.is_living(program) => {
@@ -156,7 +160,7 @@ impl Session {
         let tmux = self.shared.tmux.as_ref().ok_or("tmux is missing")?;
         let launch = self.launch_file().await?;
         let argv: Vec<OsString> =
-            vec![self.shared.binary.clone().into(), "exec-unit".into(), launch.into()];
+            vec![self.shared.binary().into(), "exec-unit".into(), launch.into()];
         let connected = self.connect(tmux).await;
         let program = match (connected, self.server()) {
             (Ok(_), Some(server)) => {
@@ -184,6 +188,7 @@ impl Session {
             log_offset: None,
             tmux_server: server,
             pane: self.server().map(|server| server.pane().to_string()),
+            systemd_unit: None,
         };
         self.shared.write(name, &record, &anchor);
         match pidfd::open(process) {
@@ -242,7 +247,7 @@ impl Session {
         let server = self.server();
         group.spare = server.iter().map(|server| server.process()).collect();
         // A shell at its prompt is deaf to SIGTERM; a terminal that hangs up ends it.
-        group.signal(Signal::HUP);
+        group.signal(Signal::HUP).await;
         group.end(grace, KILL_CEILING).await.map_err(|error| error.to_string())?;
         let _ = tokio::time::timeout(TOLD_CEILING, self.watched.told()).await;
         self.link.stop();

@@ -12,10 +12,11 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
+use super::census::Census;
 use super::environment::{self, Environment};
 use super::log_keeping::LogKeeping;
 use crate::config::{Config, Unit};
-use crate::decide::{Entry, Event, Process, Record, UnitName};
+use crate::decide::{Entry, Event, Now, Process, Record, UnitName};
 use crate::world::cgroup::{Cgroups, Leaf};
 use crate::world::clock;
 use crate::world::group::Group;
@@ -44,10 +45,13 @@ pub(super) struct Shared {
     pub(super) reaper: RefCell<Reaper>,
     pub(super) cgroups: Option<Cgroups>,
     pub(super) tmux: Option<Tmux>,
-    /// This very binary, as a path that can be executed.
+    /// Where this very binary was when it was started.
     pub(super) binary: PathBuf,
     pub(super) journal: RefCell<Journal>,
+    /// Entries that are still to be written.
+    pub(super) unwritten: RefCell<Vec<(Now, Entry)>>,
     pub(super) logs: LogKeeping,
+    pub(super) census: Census,
     /// What a unit was promised and does not get, in words.
     pub(super) limits: RefCell<BTreeMap<UnitName, Vec<String>>>,
 }
@@ -90,16 +94,37 @@ impl Shared {
         }
     }
 
-    /// Writes what was seen or done into the journal and into our own log.
-    pub(super) fn journal(&self, entry: Entry) {
-        let Entry { unit, event, why } = entry;
-        match &unit {
-            Some(unit) => tracing::info!("{unit}: {event}{}", after_dash(&why)),
-            None => tracing::info!("{event}{}", after_dash(&why)),
+    /// Has what was seen or done written into the journal and into our own log, as soon as what
+    /// was begun before it is under way: a start must not wait for the disk.
+    pub(super) fn journal(self: &Rc<Self>, entry: Entry) {
+        let mut unwritten = self.unwritten.borrow_mut();
+        unwritten.push((clock::now(), entry));
+        if unwritten.len() == 1 {
+            let shared = Rc::clone(self);
+            tokio::task::spawn_local(async move { shared.write_journal() });
         }
-        let mut line = journal::Entry::new(clock::now().wall, event, why);
-        line.unit = unit.map(|unit| unit.to_string());
-        self.journal.borrow_mut().append(&line);
+    }
+
+    /// Writes the entries that are still to be written.
+    pub(super) fn write_journal(&self) {
+        for (at, Entry { unit, event, why }) in self.unwritten.take() {
+            match &unit {
+                Some(unit) => tracing::info!("{unit}: {event}{}", after_dash(&why)),
+                None => tracing::info!("{event}{}", after_dash(&why)),
+            }
+            let mut line = journal::Entry::new(at.wall, event, why);
+            line.unit = unit.map(|unit| unit.to_string());
+            self.journal.borrow_mut().append(&line);
+        }
+    }
+
+    /// This very binary, as a path that can be executed: after an upgrade the file may be gone,
+    /// and then the running image is still to be had through /proc.
+    pub(super) fn binary(&self) -> PathBuf {
+        if self.binary.exists() {
+            return self.binary.clone();
+        }
+        PathBuf::from(format!("/proc/{}/exe", std::process::id()))
     }
 
     /// What is wrong with our own surroundings, in words.
@@ -113,17 +138,18 @@ impl Shared {
 
     /// Ends what is left of a unit's last life, less the spared processes.
     pub(super) async fn end_leftovers(
-        &self,
+        self: &Rc<Self>,
         unit: &UnitName,
         spare: &[Process],
     ) -> Result<(), String> {
         let mut group = self.group(unit);
         group.spare = spare.to_vec();
-        let left = group.members();
-        if left.is_empty() {
-            return Ok(());
-        }
-        let why = format!("{} left of its last life are ended", left.len());
+        let left = match group.look().await {
+            Some(left) if left.is_empty() => return Ok(()),
+            Some(left) => left.len().to_string(),
+            None => "those who are".to_owned(),
+        };
+        let why = format!("{left} left of its last life are ended");
         self.journal(Entry { unit: Some(unit.clone()), event: "leftovers", why });
         group.end_now(KILL_CEILING).await.map_err(|error| error.to_string())
     }

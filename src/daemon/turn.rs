@@ -25,8 +25,8 @@ use crate::world::reaper::{ChildSignals, Swept};
 use crate::world::saved::{self, Saved};
 
 /// The one shared tick: everything that is done once in a while is done then, so that an idle
-/// daemon wakes no more often.
-const TICK: Duration = Duration::from_secs(60);
+/// daemon wakes no more often, unless systemd wants to hear from it sooner.
+pub(super) const TICK: Duration = Duration::from_secs(60);
 /// State that could not be saved is tried again so often.
 const SAVE_AGAIN: Duration = Duration::from_secs(5);
 /// The first look at every unit counts as done after this time, even if some could not be looked
@@ -62,14 +62,16 @@ pub(super) struct Daemon {
     pub(super) waiters: Vec<Waiter>,
     /// What state.json holds, or is to hold.
     pub(super) saved: Saved,
-    /// Why it could not be written.
-    pub(super) unsaved: Option<String>,
+    /// Why it could not be written, and when that is tried again.
+    pub(super) unsaved: Option<(String, Mono)>,
     /// All that a drain stops is still to come down.
     pub(super) draining: bool,
     pub(super) drained: bool,
     pub(super) ready: bool,
     pub(super) since: Now,
     pub(super) last_tick: Mono,
+    /// How often the tick is: [`TICK`], or sooner.
+    pub(super) every: Duration,
 }
 
 impl Daemon {
@@ -87,7 +89,7 @@ impl Daemon {
                 signal = self.signals.next() => {
                     match signal.map_err(fail("the signals are lost"))? {
                         Signal::Leave => return Ok(self.leave()),
-                        Signal::Reexec => return Ok(Ending::Reexec(self.reexec_as_started())),
+                        Signal::Reexec => self.reload_as_started(),
                     }
                 }
                 Some(reexec) = self.reexecs.recv() => return Ok(Ending::Reexec(reexec)),
@@ -142,11 +144,16 @@ impl Daemon {
 
     fn save(&mut self) {
         let saved = saved::save(&self.shared.config.supervisor.state_dir, &self.saved);
-        self.unsaved = saved.err().map(|error| {
-            let why = chain(&error);
-            tracing::error!("the wishes cannot be saved, and are kept in memory: {why}");
-            why
-        });
+        let failed = saved.err().map(|error| chain(&error));
+        let before = self.unsaved.take().map(|(why, _)| why);
+        match &failed {
+            Some(why) if before.as_ref() != Some(why) => {
+                tracing::error!("the wishes cannot be saved, and are kept in memory: {why}");
+            }
+            None if before.is_some() => tracing::info!("the wishes are saved again"),
+            Some(_) | None => {}
+        }
+        self.unsaved = failed.map(|why| (why, clock::now().mono + SAVE_AGAIN));
     }
 
     /// Something runs again after a drain: a reboot from here on is no clean one.
@@ -175,10 +182,11 @@ impl Daemon {
         if !self.ready {
             self.become_ready(now);
         }
-        if now.mono.since(self.last_tick) >= TICK {
+        if now.mono.since(self.last_tick) >= self.every {
             self.last_tick = now.mono;
             self.tick(now);
-        } else if self.unsaved.is_some() && now.mono.since(self.last_tick) >= SAVE_AGAIN {
+        }
+        if self.unsaved.as_ref().is_some_and(|(_, again)| now.mono >= *again) {
             self.save();
         }
         self.publish(now);
@@ -198,9 +206,6 @@ impl Daemon {
 
     /// Once a minute.
     fn tick(&mut self, now: Now) {
-        if self.unsaved.is_some() {
-            self.save();
-        }
         said("the minute cannot be noted", self.boot.touch(now));
         said_to_systemd(self.notifier.watchdog());
     }
@@ -208,9 +213,10 @@ impl Daemon {
     /// How long nothing will have to be done.
     fn wait(&self) -> Duration {
         let now = clock::now().mono;
-        let tick = if self.ready { self.last_tick + TICK } else { now + Duration::from_secs(1) };
+        let tick =
+            if self.ready { self.last_tick + self.every } else { now + Duration::from_secs(1) };
         let wake = self.watchdog.next_wake().map(|(at, _)| at);
-        let save = self.unsaved.is_some().then_some(now + SAVE_AGAIN);
+        let save = self.unsaved.as_ref().map(|(_, again)| *again);
         let waiters = self.waiters.iter().map(Waiter::deadline);
         let next = waiters.chain(wake).chain(save).chain([tick]).min().unwrap_or(tick);
         next.since(now)
@@ -251,6 +257,7 @@ impl Daemon {
                 version: env!("CARGO_PKG_VERSION").to_owned(),
                 since: rfc3339(self.since.wall),
                 boot_id: self.boot_id.clone(),
+                image: self.since.mono.since_boot().as_micros().try_into().unwrap_or(u64::MAX),
                 ready: self.ready,
                 alive_at: Some(rfc3339(now.wall)),
                 troubles: self.troubles(),
@@ -262,11 +269,12 @@ impl Daemon {
     }
 
     fn troubles(&self) -> Vec<String> {
-        let unsaved = self.unsaved.iter().map(|why| format!("cannot save the wishes: {why}"));
+        let unsaved = self.unsaved.iter().map(|(why, _)| format!("cannot save the wishes: {why}"));
         unsaved.chain(self.shared.troubles()).collect()
     }
 
     fn leave(&self) -> Ending {
+        self.shared.write_journal();
         tracing::info!("leaving; the units live on");
         said_to_systemd(self.notifier.stopping());
         Ending::Leave

@@ -199,6 +199,7 @@ impl Watchdog {
         unit.enter(State::Starting, why, now);
         unit.born = Some(now.mono);
         unit.ending = false;
+        unit.unrecorded = false;
         unit.running_spec.clone_from(&unit.policy.spec);
         unit.ready = unit.policy.ready_within.is_none();
         actions.push(Action::Start {

@@ -21,10 +21,11 @@ impl Watchdog {
                 self.absent(now, name, exit, actions);
             }
             Look::Alive { process, ready } if unit.state == State::Up => {
-                let overdue = !ready && unit.ready_by.is_some_and(|by| now.mono >= by);
-                let newly_ready = ready && !unit.ready;
+                let was_ready = unit.ready;
+                let late = unit.ready_by.is_some_and(|by| now.mono >= by);
                 unit.lives(process, ready, now);
-                unit.overdue = overdue;
+                unit.overdue = late && !unit.ready;
+                let newly_ready = unit.ready && !was_ready;
                 if newly_ready {
                     unit.why.clear();
                     actions.push(journal(name, "ready", "seen by a confirming look"));
@@ -78,6 +79,13 @@ impl Watchdog {
                 if let Some(exit) = unit.end_of(process) {
                     actions.push(journal(name, "exited", exit.to_string()));
                     self.death(now, name, Some(exit), &exit.to_string(), actions);
+                } else if unit.ready && unit.policy.ready_within.is_some() {
+                    actions.push(journal(name, "ready", ""));
+                    actions.push(Action::Record { unit: name.clone(), record: unit.record() });
+                } else {
+                    let record = unit.forgiven();
+                    actions
+                        .extend(record.map(|record| Action::Record { unit: name.clone(), record }));
                 }
             }
             Err(why) => {
@@ -134,6 +142,9 @@ impl Watchdog {
         actions: &mut Vec<Action>,
     ) {
         let Some(unit) = self.units.get_mut(name) else { return };
+        if unit.process.is_none() {
+            unit.early = Some(process);
+        }
         if unit.process == Some(process) && !unit.ready && unit.state == State::Up {
             unit.ready = true;
             unit.ready_by = None;
@@ -187,6 +198,7 @@ impl Watchdog {
             Ok(()) => {
                 outside.there = Some(now.mono);
                 outside.awaited = None;
+                outside.why.clear();
             }
             Err(why) => {
                 outside.there = None;

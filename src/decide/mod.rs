@@ -34,3 +34,6 @@ pub use watchdog::Watchdog;
 pub use words::{
     BadName, Dependency, Exit, Process, Reading, UnitKind, UnitName, Wish, signal_name,
 };
+
+#[cfg(test)]
+mod tests;

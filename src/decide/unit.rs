@@ -25,6 +25,8 @@ pub(super) struct Unit {
     /// alive is not believed.
     pub(super) gone: Option<(Process, Exit)>,
     pub(super) ready: bool,
+    /// The process that said so before the answer that names it.
+    pub(super) early: Option<Process>,
     pub(super) ready_by: Option<Mono>,
     /// It did not say in time that it is ready, and a confirming look says the same.
     pub(super) overdue: bool,
@@ -40,6 +42,8 @@ pub(super) struct Unit {
     pub(super) is_restart: bool,
     /// The next start was asked to be a fresh one.
     pub(super) fresh: bool,
+    /// The record does not yet say that the budget was forgiven.
+    pub(super) unrecorded: bool,
     pub(super) last_exit: Option<(Exit, SystemTime)>,
     /// When the process was started of whose end nothing is known yet.
     pub(super) born: Option<Mono>,
@@ -140,6 +144,7 @@ impl Unit {
             process: None,
             gone: None,
             ready: false,
+            early: None,
             ready_by: None,
             overdue: false,
             bounce: None,
@@ -149,6 +154,7 @@ impl Unit {
             budget: Budget::default(),
             is_restart: false,
             fresh: false,
+            unrecorded: false,
             last_exit: None,
             born: None,
             resume: (State::Waiting(Wait::Until(now.mono)), String::new()),
@@ -167,7 +173,9 @@ impl Unit {
                 unit.born = record.since.or(Some(now.mono));
                 unit.since = record.since_wall.unwrap_or(now.wall);
             } else if record.looping && !record.why.is_empty() {
-                unit.resume = (State::GivenUp(record.not_before), record.why.clone());
+                let retry = unit.policy.restart.loop_retry;
+                let at = retry.map(|wait| record.not_before.unwrap_or(now.mono + wait));
+                unit.resume = (State::GivenUp(at), record.why.clone());
                 unit.is_restart = true;
             } else if let Some(at) = record.not_before {
                 unit.resume = (State::Waiting(Wait::Until(at)), record.why.clone());
@@ -202,15 +210,24 @@ impl Unit {
         self.wish = Wish::Up;
         self.drained = false;
         self.budget.clear();
-        self.resume = (State::Waiting(Wait::Until(now.mono)), String::new());
+        self.unrecorded = true;
         self.is_restart = false;
+        self.resume = (State::Stopped, String::new());
         if matches!(self.state, State::Waiting(_) | State::GivenUp(_)) {
             self.enter(State::Stopped, "", now);
         }
     }
 
+    /// The record to be written because an operator forgave, as soon as none can lose a process
+    /// whose name is not known yet.
+    pub(super) fn forgiven(&mut self) -> Option<Record> {
+        let named = self.process.is_some() || self.born.is_none();
+        (named && std::mem::take(&mut self.unrecorded)).then(|| self.record())
+    }
+
     /// It lives: just born, or found alive.
     pub(super) fn lives(&mut self, process: Process, ready: bool, now: Now) {
+        let ready = ready || self.early == Some(process);
         self.process = Some(process);
         self.nameless = false;
         self.ready = ready;

@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::budget::{Random, Turnstile};
 use super::event::{Action, Entry, Event, Request};
 use super::policy::{Cap, Policy, RestartPolicy, UnitPolicy};
-use super::unit::{Bounce, Unit};
+use super::unit::{Bounce, State, Unit};
 use super::{Dependency, Mono, Now, Record, Saved, UnitName, Wish};
 
 /// Decides for all units. It holds no handle, no file and no clock: whoever feeds it events does
@@ -128,9 +128,11 @@ impl Watchdog {
                 (names, "stop")
             }
             Request::Restart { units: names, fresh } => {
-                for unit in self.named(&names) {
+                // One that no config names could be ended, but not be started again.
+                for unit in self.named(&names).filter(|unit| !unit.retired) {
                     unit.wish_up(now);
-                    if unit.born.is_some() {
+                    // What was not seen yet may live, though no record knows of it.
+                    if unit.born.is_some() || matches!(unit.state, State::Unseen(_)) {
                         unit.bounce = Some(Bounce { fresh });
                     } else {
                         unit.fresh = fresh;
@@ -152,10 +154,8 @@ impl Watchdog {
         }
         for name in &names {
             actions.push(journal(name, "asked", what));
-            // What was forgiven is not to be found in the record by a successor.
-            if let Some(unit) = self.units.get(name).filter(|unit| unit.born.is_none()) {
-                actions.push(Action::Record { unit: name.clone(), record: unit.record() });
-            }
+            let record = self.units.get_mut(name).and_then(Unit::forgiven);
+            actions.extend(record.map(|record| Action::Record { unit: name.clone(), record }));
         }
     }
 

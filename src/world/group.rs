@@ -65,9 +65,10 @@ impl Group {
         found.into_iter().filter(|p| p.pid != ours && !self.spare.contains(p)).collect()
     }
 
-    /// Sends `signal` to every member, and says to how many. See [`Group::members`].
-    pub fn signal(&self, signal: Signal) -> usize {
-        self.members().into_iter().filter(|member| send(*member, &[signal])).count()
+    /// Sends `signal` to every member, and says to how many; to nobody, if nobody could look.
+    pub async fn signal(&self, signal: Signal) -> usize {
+        let members = self.look().await.unwrap_or_default();
+        members.into_iter().filter(|member| send(*member, &[signal])).count()
     }
 
     /// Ends the group: `SIGTERM` to all and, to those who stay for longer than `grace`, `SIGKILL`.
@@ -166,8 +167,8 @@ impl Group {
         to_the_last && leaf.kill().is_ok()
     }
 
-    /// The members; `None` if that could not be learnt.
-    async fn look(&self) -> Option<Vec<Process>> {
+    /// The members, looked for where that holds nobody up; `None` if it could not be learnt.
+    pub async fn look(&self) -> Option<Vec<Process>> {
         if self.leaf.is_some() {
             return Some(self.members());
         }

@@ -24,7 +24,7 @@ mod parts;
 mod read;
 
 pub use keeper::{LogKeeper, Rotation};
-pub use read::{Follower, Reader, read};
+pub use read::{Follower, Reader, Whole, read};
 
 use parts::{Archive, archives};
 

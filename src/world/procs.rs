@@ -79,6 +79,30 @@ pub fn marked(unit: &UnitName, instance: &str) -> Vec<i32> {
     seen.into_iter().filter(|(_, marked)| *marked).map(|(stat, _)| stat.process.pid).collect()
 }
 
+/// For each unit of `instance` that has any: its oldest living process that leads a session, as
+/// every main process does. One look at all processes, which may hang as [`marked`] may.
+pub fn leaders(instance: &str) -> BTreeMap<UnitName, Process> {
+    let mut leaders = BTreeMap::new();
+    for stat in all().into_iter().filter(|s| !s.is_dead() && s.session == s.process.pid) {
+        let environment = fs::read(format!("/proc/{}/environ", stat.process.pid));
+        let environment = environment.unwrap_or_default();
+        let value = |name: &str| {
+            let mut pairs = environment.split(|byte| *byte == 0);
+            let value = pairs.find_map(|it| it.strip_prefix(name.as_bytes())?.strip_prefix(b"="));
+            value.and_then(|value| std::str::from_utf8(value).ok())
+        };
+        if value(INSTANCE_VARIABLE) != Some(instance) {
+            continue;
+        }
+        let Some(Ok(unit)) = value(UNIT_VARIABLE).map(UnitName::new) else { continue };
+        let oldest = leaders.entry(unit).or_insert(stat.process);
+        if stat.process.start < oldest.start {
+            *oldest = stat.process;
+        }
+    }
+    leaders
+}
+
 /// Every process there is, zombies included, and whether it is [`marked`].
 ///
 /// A list of pids is old when its end is read: who was on it and has died may have left children

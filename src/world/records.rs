@@ -27,6 +27,8 @@ pub struct Anchor {
     pub tmux_server: Option<Process>,
     /// The pane's id in that server.
     pub pane: Option<String>,
+    /// The systemd unit that it is, if we command one instead of forking.
+    pub systemd_unit: Option<String>,
 }
 
 /// The records of this boot.
@@ -197,6 +199,8 @@ struct AnchorFile {
     log_offset: Option<u64>,
     tmux_server: Option<ProcessFile>,
     pane: Option<String>,
+    #[serde(default)]
+    systemd_unit: Option<String>,
 }
 
 #[derive(Clone, Copy, Serialize, Deserialize)]
@@ -256,6 +260,7 @@ impl UnitFile {
                 log_offset: anchor.log_offset,
                 tmux_server: anchor.tmux_server.map(ProcessFile::from),
                 pane: anchor.pane.clone(),
+                systemd_unit: anchor.systemd_unit.clone(),
             },
         }
     }
@@ -286,6 +291,7 @@ impl From<UnitFile> for Kept {
                 log_offset: anchor.log_offset,
                 tmux_server: anchor.tmux_server.map(Process::from),
                 pane: anchor.pane,
+                systemd_unit: anchor.systemd_unit,
             },
         }
     }

@@ -22,7 +22,7 @@ pub struct Stretch {
 }
 
 /// The last `lines` lines of `stretches` (the oldest first) put together, as they are, with at
-/// most 32 MiB. A last line without an end counts as a line.
+/// most 32 MiB: then only whole lines. A last line without an end counts as a line.
 ///
 /// # Errors
 /// A file cannot be read.
@@ -46,7 +46,11 @@ pub fn last_lines(stretches: &[Stretch], lines: usize) -> io::Result<Vec<u8>> {
     }
     blocks.reverse();
     let mut text = blocks.concat();
-    let begin = begin_of_last(&text, lines);
+    let mut begin = begin_of_last(&text, lines);
+    if begin == 0 && kept >= MOST {
+        // Cut off somewhere in a line, unless it is all one line.
+        begin = text.iter().position(|b| *b == b'\n').map_or(0, |at| at + 1);
+    }
     text.drain(..begin);
     Ok(text)
 }

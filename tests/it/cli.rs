@@ -361,7 +361,7 @@ fn events_are_a_table_for_people_and_raw_for_programs() {
     let line = r#"{"at":"2026-01-01T00:00:00Z","unit":"web","event":"exited","why":"killed"}"#;
     house.write("state/events.jsonl", &format!("{line}\n"));
     let said = succeeds(&house.run(&["events"]));
-    assert_eq!(said, "Jan 01 00:00:00  web           exited        killed\n");
+    assert_eq!(said, "Jan 01 00:00:00  web           exited           killed\n");
     assert_eq!(succeeds(&house.run(&["events", "--json"])), format!("{line}\n"));
 }
 

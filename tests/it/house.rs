@@ -14,22 +14,46 @@ const CEILING: Duration = Duration::from_secs(60);
 /// Between two looks at a condition that nothing announces.
 const LOOK: Duration = Duration::from_millis(10);
 
+const BINARY: &str = env!("CARGO_BIN_EXE_supervisor");
+
 /// Everything of one test lies in its folder.
 pub(crate) struct House {
     folder: tempfile::TempDir,
     daemon: Option<Child>,
     /// Set for the daemon and for every verb.
     environment: Vec<(String, String)>,
+    /// The program, with its arguments, that becomes the daemon: another user, a namespace.
+    wrapper: Vec<String>,
 }
+
+/// A user with no rights and no home.
+const NOBODY: u32 = 65534;
 
 impl House {
     /// A house whose config is `units` under a `[supervisor]` that keeps to the folder.
     pub(crate) fn new(units: &str) -> Self {
         // The paths of tmux sockets must stay short.
         let folder = tempfile::Builder::new().prefix("sv").tempdir_in("/tmp").expect("a folder");
-        let house = Self { folder, daemon: None, environment: Vec::new() };
+        let house = Self { folder, daemon: None, environment: Vec::new(), wrapper: Vec::new() };
         house.configure(units);
         house
+    }
+
+    /// A house whose daemon is no root, and so has no cgroups either.
+    pub(crate) fn of_nobody(units: &str) -> Self {
+        let mut house = Self::new(units);
+        if nix::unistd::geteuid().is_root() {
+            let nobody = NOBODY.to_string();
+            let ids = ["--reuid", &nobody, "--regid", &nobody, "--clear-groups"];
+            house.wrap(&[&["setpriv"][..], &ids, &["--"]].concat());
+            std::os::unix::fs::chown(house.path(""), Some(NOBODY), Some(NOBODY)).expect("root may");
+        }
+        house
+    }
+
+    /// Has this program become the daemon, with the daemon's command line after its own.
+    pub(crate) fn wrap(&mut self, words: &[&str]) {
+        self.wrapper = words.iter().map(|word| (*word).to_owned()).collect();
     }
 
     /// A house with a running daemon that has looked at its units.
@@ -77,7 +101,15 @@ impl House {
         assert!(self.daemon.is_none(), "a daemon runs already");
         let log = File::options().append(true).create(true).open(self.path("daemon.log"));
         let log = log.expect("the daemon's output");
-        let mut command = self.command(&["run"]);
+        let mut command = match self.wrapper.split_first() {
+            Some((program, words)) => {
+                let mut command = self.prepared(program);
+                command.args(words).arg(BINARY).arg("--config").arg(self.path("config.toml"));
+                command.arg("run");
+                command
+            }
+            None => self.command(&["run"]),
+        };
         command.stdin(Stdio::null()).stdout(log.try_clone().expect("a copy")).stderr(log);
         self.daemon = Some(command.spawn().expect("the daemon"));
     }
@@ -111,8 +143,13 @@ impl House {
 
     /// A verb of the real binary, against this house.
     pub(crate) fn command<A: AsRef<OsStr>>(&self, words: &[A]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_supervisor"));
+        let mut command = self.prepared(BINARY);
         command.arg("--config").arg(self.path("config.toml")).args(words);
+        command
+    }
+
+    fn prepared(&self, program: &str) -> Command {
+        let mut command = Command::new(program);
         command.env_remove("SUPERVISOR_CONFIG").env_remove("NOTIFY_SOCKET");
         command.env("HOME", self.folder.path()).current_dir(self.folder.path());
         command.envs(self.environment.iter().cloned());
@@ -193,15 +230,68 @@ impl House {
         }
     }
 
+    /// Has the daemon read its config again, and waits until it has.
+    pub(crate) fn reload(&self) {
+        let before = self.starts();
+        self.does(&["reload"]);
+        self.wait_for("the reload", || (self.starts() > before).then_some(()));
+        self.wait("the daemon to be ready", |status| status.supervisor.ready);
+    }
+
+    /// How often a daemon has begun, as it says itself.
+    pub(crate) fn starts(&self) -> usize {
+        self.said().matches(" starting version=").count()
+    }
+
+    /// What the log of a unit holds.
+    pub(crate) fn log(&self, unit: &str) -> String {
+        std::fs::read_to_string(self.path(format!("state/logs/{unit}.log"))).unwrap_or_default()
+    }
+
+    /// Writes a file into the folder.
+    pub(crate) fn write(&self, name: &str, text: &str) {
+        std::fs::write(self.path(name), text).expect("a file");
+    }
+
+    /// Writes a program into the folder.
+    pub(crate) fn program(&self, name: &str, script: &str) {
+        use std::os::unix::fs::PermissionsExt as _;
+        let path = self.path(name);
+        std::fs::create_dir_all(path.parent().expect("a folder")).expect("a folder");
+        std::fs::write(&path, format!("#!/bin/sh\n{script}\n")).expect("a file");
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).expect("ours");
+    }
+
+    /// The lines of the journal, each as `UNIT EVENT WHY`.
+    pub(crate) fn events(&self) -> Vec<String> {
+        let text = std::fs::read_to_string(self.path("state/events.jsonl")).unwrap_or_default();
+        let line = |line: &str| {
+            let entry: serde_json::Value = serde_json::from_str(line).expect("JSON");
+            let word = |key: &str| entry[key].as_str().unwrap_or_default().to_owned();
+            format!("{} {} {}", word("unit"), word("event"), word("why"))
+        };
+        text.lines().map(line).collect()
+    }
+
     /// Every living process that carries this house's marks.
     pub(crate) fn inhabitants(&self) -> Vec<i32> {
-        let state = self.path("state").canonicalize().unwrap_or_else(|_| self.path("state"));
-        let mark = format!("SUPERVISOR_INSTANCE={}", agent_supervisor::daemon::instance(&state));
+        let mark = format!("SUPERVISOR_INSTANCE={}", self.instance());
         let carries = |pid: &i32| {
             let environment = std::fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
             environment.split(|byte| *byte == 0).any(|pair| pair == mark.as_bytes())
         };
-        processes().into_iter().filter(carries).collect()
+        processes().into_iter().filter(|pid| lives(*pid)).filter(carries).collect()
+    }
+
+    fn instance(&self) -> String {
+        let state = self.path("state").canonicalize().unwrap_or_else(|_| self.path("state"));
+        agent_supervisor::daemon::instance(&state)
+    }
+
+    /// Fails the test if any process of ours is left.
+    pub(crate) fn must_be_empty(&self) {
+        let left = self.inhabitants();
+        assert!(left.is_empty(), "left over: {left:?}");
     }
 }
 
@@ -219,6 +309,16 @@ impl Drop for House {
             }
             left.into_iter().for_each(|pid| kill(pid, "KILL"));
             std::thread::sleep(LOOK);
+        }
+        if let Ok(own) = crate::systemd::own_cgroup() {
+            let ours = own.join(format!("supervisor-{}", self.instance()));
+            // The kernel needs a moment to let go of the dead.
+            for _ in 0..100 {
+                if crate::systemd::remove_cgroup(&ours) {
+                    break;
+                }
+                std::thread::sleep(LOOK);
+            }
         }
         if std::thread::panicking() {
             eprintln!("--- what the daemon said:\n{}", self.said());

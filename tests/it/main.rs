@@ -3,14 +3,20 @@
     clippy::expect_used,
     clippy::unwrap_used,
     clippy::print_stderr,
-    clippy::print_stdout,
     reason = "a test that cannot set up its house has failed, and says what it saw"
 )]
 
 mod house;
 
+mod bad_input;
+mod boot;
 mod cli;
+mod commanded;
+mod dependencies;
 mod docs;
+mod logs;
+mod operators;
 mod reload;
 mod services;
 mod simulator;
+mod systemd;

@@ -13,6 +13,7 @@ pub(in crate::cli) fn status(units: Vec<UnitStatus>) -> Status {
             pid: 4242,
             version: "0.1.0".to_owned(),
             since: "2025-12-29T20:10:00Z".to_owned(),
+            image: 1,
             boot_id: "5f2c9d1e-aaaa-bbbb-cccc-000000000000".to_owned(),
             ready: true,
             alive_at: Some(NOW.to_owned()),

@@ -269,6 +269,11 @@ impl Check<'_> {
             self.not_acted_on.push(format!("{key}: budget"));
             self.budget(&key.of("budget"), budget);
         }
+        for (name, set) in [("at_boot", raw.at_boot), ("watch", raw.watch)] {
+            if set == Some(false) {
+                self.not_acted_on.push(format!("{key}: {name} = false"));
+            }
+        }
         self.no_nul(&key.of("args"), &raw.args);
         self.optional(key, "resume", raw.resume.as_ref());
         let own_name = || (raw.agent != Some(RawAgent::Command)).then(|| name.to_string());

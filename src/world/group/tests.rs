@@ -139,7 +139,7 @@ async fn a_frozen_child_hears_the_polite_signal() {
     in_both_modes("frozen", async |mut house| {
         let script = "trap 'echo > told; exit 0' TERM; echo > up; while :; do sleep 0.01; done";
         let main = house.start(script, "up").await;
-        assert!(house.group.signal(Signal::STOP) > 0);
+        assert!(house.group.signal(Signal::STOP).await > 0);
         house.group.end(LONG, CEILING).await.unwrap();
         assert!(!procs::is_alive(main) && house.path().join("told").exists());
     })
@@ -150,7 +150,7 @@ async fn a_frozen_child_hears_the_polite_signal() {
 async fn a_frozen_and_deaf_child_is_killed_after_the_grace() {
     in_both_modes("both", async |mut house| {
         let main = house.start("trap '' TERM; echo > up; while :; do sleep 0.01; done", "up").await;
-        house.group.signal(Signal::STOP);
+        house.group.signal(Signal::STOP).await;
         house.group.end(SHORT, CEILING).await.unwrap();
         assert!(!procs::is_alive(main) && house.is_empty());
     })

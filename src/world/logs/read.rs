@@ -1,5 +1,6 @@
 //! Reading a log as one text: its archives, then the log itself, whatever is rotated meanwhile.
 
+use std::collections::VecDeque;
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::{FileExt, MetadataExt};
@@ -35,6 +36,67 @@ pub fn read(path: &Path, lines: usize) -> io::Result<(Vec<u8>, u64)> {
         }
     }
     Ok(result)
+}
+
+/// The whole log from the oldest archive on, block by block: it may be larger than memory.
+#[derive(Debug)]
+pub struct Whole {
+    archived: VecDeque<Stretch>,
+    log: Reader,
+    end: u64,
+}
+
+impl Whole {
+    /// Up to where the log ends now.
+    ///
+    /// # Errors
+    /// The log or an archive cannot be read.
+    pub fn open(path: &Path) -> io::Result<Self> {
+        let mut tries = 0;
+        loop {
+            let before = archives_if_there(path)?;
+            let (stretches, end) = stretches(path, &before)?;
+            tries += 1;
+            if tries < MOST_TRIES && archives_if_there(path)? != before {
+                continue;
+            }
+            let mut archived = VecDeque::from(stretches);
+            // The log itself may be rotated while it is read: its archives must be looked for then.
+            let from = match path.exists() {
+                true => archived.pop_back().map_or(end, |log| log.from),
+                false => end,
+            };
+            return Ok(Self { archived, log: Reader::new(path, from), end });
+        }
+    }
+
+    /// What comes next; `None` at the end.
+    ///
+    /// # Errors
+    /// As [`Whole::open`].
+    pub fn next_block(&mut self) -> io::Result<Option<Vec<u8>>> {
+        while let Some(stretch) = self.archived.front_mut() {
+            let to = stretch.to.min(stretch.from + BLOCK as u64);
+            let block = tail::read_range(&stretch.file, stretch.from, to)?;
+            stretch.from = to;
+            if !block.is_empty() {
+                return Ok(Some(block));
+            }
+            self.archived.pop_front();
+        }
+        if self.log.offset() >= self.end {
+            return Ok(None);
+        }
+        let mut block = vec![0; BLOCK];
+        let n = self.log.read(&mut block)?;
+        block.truncate(n);
+        Ok(Some(block).filter(|block| !block.is_empty()))
+    }
+
+    /// Where in the log the next byte is that has not been read.
+    pub fn offset(&self) -> u64 {
+        self.log.offset()
+    }
 }
 
 fn stretches(path: &Path, parts: &[Archive]) -> io::Result<(Vec<Stretch>, u64)> {

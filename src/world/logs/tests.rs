@@ -23,7 +23,14 @@ fn lines(range: std::ops::Range<usize>) -> String {
 }
 
 fn all(path: &Path) -> String {
-    String::from_utf8(read(path, usize::MAX).unwrap().0).unwrap()
+    let (read, end) = read(path, usize::MAX).unwrap();
+    let mut whole = Whole::open(path).unwrap();
+    let mut blocks = Vec::new();
+    while let Some(block) = whole.next_block().unwrap() {
+        blocks.extend(block);
+    }
+    assert!((blocks == read) && (whole.offset() == end), "the two ways to read a log differ");
+    String::from_utf8(read).unwrap()
 }
 
 fn follow(reader: &mut Reader) -> String {
@@ -39,6 +46,22 @@ fn follow(reader: &mut Reader) -> String {
 
 fn count_archives(path: &Path) -> usize {
     archives(path).unwrap().iter().filter(|part| part.to > 0).count()
+}
+
+#[test]
+fn a_log_that_is_rotated_while_it_is_read_whole_is_read_once() {
+    let (_dir, path) = folder();
+    write(&path, &lines(0..5000));
+    rotate(&path, 1000, 9).unwrap();
+    write(&path, &lines(5000..9000));
+    let mut whole = Whole::open(&path).unwrap();
+    let mut text = whole.next_block().unwrap().unwrap();
+    rotate(&path, 1000, 9).unwrap();
+    write(&path, "later\n");
+    while let Some(block) = whole.next_block().unwrap() {
+        text.extend(block);
+    }
+    assert!(String::from_utf8(text).unwrap().starts_with(&lines(0..9000)));
 }
 
 #[test]

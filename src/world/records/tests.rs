@@ -30,6 +30,7 @@ fn sample() -> Kept {
             log_offset: Some(4096),
             tmux_server: Some(Process { pid: 4700, start: 123_400 }),
             pane: Some("%0".into()),
+            systemd_unit: None,
         },
     }
 }

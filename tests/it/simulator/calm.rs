@@ -44,7 +44,11 @@ pub(super) fn judge(
             continue;
         }
         let well = match living {
-            Some(_) => view.state == StateView::Up && view.process == living,
+            Some(_) => {
+                // What was given up may be tried again at this very moment.
+                let tried = !patient && view.state == StateView::Starting;
+                (tried || view.state == StateView::Up) && view.process == living
+            }
             None => may_rest(name, &views, house) || (!patient && soon(name, &views, house)),
         };
         if !well {

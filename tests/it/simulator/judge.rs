@@ -1,16 +1,13 @@
-//! What may be known of each unit, kept by simpler means than the watchdog's own, and the laws
-//! that are checked against it when an event is told and when an action begins.
+//! What may be known of each unit, kept by simpler means than the watchdog's own.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use agent_supervisor::decide::{
-    Action, Dependency, Event, Exit, Look, Process, Request, Saved, StateView, Ticket, UnitName,
-    Watchdog, Wish,
+    Dependency, Event, Exit, Look, Process, Request, Saved, Ticket, UnitName, Watchdog, Wish,
 };
 
-use super::house::{House, secs};
-use super::laws::{Breach, Law};
+use super::house::House;
 use super::story::Kind;
 use super::world::World;
 
@@ -18,8 +15,9 @@ use super::world::World;
 pub(super) struct Judge {
     pub(super) units: BTreeMap<UnitName, Known>,
     /// What Found said last in this life.
-    there: BTreeMap<Dependency, bool>,
-    /// When restarts began in this life.
+    pub(super) there: BTreeMap<Dependency, bool>,
+    /// When anything was started in this life, and when for a restart.
+    pub(super) starts: Vec<Duration>,
     pub(super) restarts: Vec<Duration>,
     /// When the supervisor's lives ended.
     pub(super) kills: Vec<Duration>,
@@ -35,11 +33,15 @@ pub(super) struct Known {
     pub(super) flight: Option<Flight>,
     /// The last thing heard leaves no doubt whether it lives.
     pub(super) sure: bool,
+    /// When a look last saw it alive and not ready.
+    pub(super) unready: Option<Duration>,
+    /// When an action last failed or missed its deadline.
+    pub(super) failed: Option<Duration>,
     pub(super) process: Option<Process>,
     /// A restart was asked of this process (none = of whatever there was).
     pub(super) bounce: Option<Option<Process>>,
     /// Starts since it was last forgiven.
-    starts: Vec<Duration>,
+    pub(super) starts: Vec<Duration>,
     /// The next start is an operator's, or the first of this life.
     pub(super) first: bool,
     /// What may count as a death since it was last forgiven.
@@ -49,7 +51,7 @@ pub(super) struct Known {
 pub(super) struct Flight {
     pub(super) ticket: Ticket,
     pub(super) kind: Kind,
-    deadline: Duration,
+    pub(super) deadline: Duration,
 }
 
 impl Judge {
@@ -60,11 +62,13 @@ impl Judge {
     /// A new life of the supervisor: nothing is known but the wishes.
     pub(super) fn begins(&mut self) {
         self.there.clear();
+        self.starts.clear();
         self.restarts.clear();
         self.told.clear();
         for known in self.units.values_mut() {
             known.flight = None;
             known.sure = false;
+            known.failed = None;
             known.process = None;
             known.first = true;
         }
@@ -103,7 +107,7 @@ impl Judge {
     }
 
     /// Takes in what the watchdog has just been told.
-    pub(super) fn hears(&mut self, event: &Event, world: &World) {
+    pub(super) fn hears(&mut self, event: &Event, world: &World, house: &House) {
         let stale = self.is_stale(event);
         match event {
             Event::Looked { unit, look, .. } if !stale => {
@@ -113,15 +117,23 @@ impl Judge {
                 };
                 let known = self.of(unit);
                 known.flight = None;
+                if matches!(look, Look::Alive { ready: false, .. }) {
+                    known.unready = Some(world.time);
+                }
                 match look {
                     Look::Alive { process, .. } if !told => {
+                        // What is adopted is started anew for a death or for a request only.
+                        known.first &= known.process.is_some() || known.bounce.is_some();
                         (known.sure, known.process) = (true, Some(*process));
                     }
                     Look::Alive { .. } | Look::Absent { .. } => {
                         (known.sure, known.process) = (true, None);
                         known.mishaps += 1;
+                        self.forgives_a_stable_life(unit, world, house);
                     }
-                    Look::Failed(_) => known.sure = false,
+                    Look::Failed(_) => {
+                        (known.sure, known.failed) = (false, Some(world.time));
+                    }
                 }
             }
             Event::Started { unit, outcome, .. } if !stale => {
@@ -145,6 +157,7 @@ impl Judge {
             }
             Event::Exited { unit, process, .. } => {
                 self.told.insert(*process);
+                self.forgives_a_stable_life(unit, world, house);
                 let known = self.of(unit);
                 known.mishaps += 1;
                 if known.process == Some(*process) {
@@ -160,14 +173,25 @@ impl Judge {
             | Event::Started { .. }
             | Event::Stopped { .. }
             | Event::Tick
-            | Event::Ready { .. }
             | Event::Asked(_) => {}
+            Event::Ready { unit, process } => {
+                let known = self.of(unit);
+                known.sure |= known.process == Some(*process);
+            }
         }
         for known in self.units.values_mut() {
             if known.flight.take_if(|flight| flight.deadline <= world.time).is_some() {
-                known.sure = false;
+                (known.sure, known.failed) = (false, Some(world.time));
                 known.mishaps += 1;
             }
+        }
+    }
+
+    fn forgives_a_stable_life(&mut self, unit: &UnitName, world: &World, house: &House) {
+        let births = world.procs.values().filter(|it| it.unit == *unit).map(|it| it.born);
+        let stable = house.of(unit).restart.stable_after;
+        if births.max().is_some_and(|born| world.time - born >= stable) {
+            self.of(unit).starts.clear();
         }
     }
 
@@ -218,7 +242,11 @@ impl Judge {
     pub(super) fn acknowledged(&mut self, request: &Request) {
         if let Request::Start(units) | Request::Restart { units, .. } = request {
             for name in units {
-                self.of(name).mishaps = 0;
+                // A start under way has taken its record along: that is written anew once it is up.
+                let known = self.of(name);
+                if known.sure && known.flight.as_ref().is_none_or(|it| it.kind != Kind::Start) {
+                    known.mishaps = 0;
+                }
             }
         }
     }
@@ -254,142 +282,5 @@ impl Judge {
                 known.down = true;
             }
         }
-    }
-
-    pub(super) fn before(
-        &mut self,
-        action: &Action,
-        watchdog: &Watchdog,
-        world: &World,
-        house: &House,
-    ) -> Result<(), Breach> {
-        let (unit, kind, ticket, limit) = match action {
-            Action::Look { unit, ticket } => (unit, Kind::Look, ticket, secs(10)),
-            Action::Start { unit, ticket, .. } => (unit, Kind::Start, ticket, secs(60)),
-            Action::Stop { unit, ticket, grace } => (unit, Kind::Stop, ticket, *grace + secs(20)),
-            Action::Save(_)
-            | Action::Record { .. }
-            | Action::Forget { .. }
-            | Action::Await { .. }
-            | Action::Journal(_) => return Ok(()),
-        };
-        if self.of(unit).flight.is_some() {
-            return Breach::err(Law::OneAction, format!("{action:?}"));
-        }
-        match kind {
-            Kind::Look => {}
-            Kind::Start => self.before_start(unit, watchdog, world, house)?,
-            Kind::Stop => self.before_stop(unit, world, house)?,
-        }
-        let deadline = world.time + limit;
-        self.of(unit).flight = Some(Flight { ticket: *ticket, kind, deadline });
-        Ok(())
-    }
-
-    fn before_start(
-        &mut self,
-        unit: &UnitName,
-        watchdog: &Watchdog,
-        world: &World,
-        house: &House,
-    ) -> Result<(), Breach> {
-        if let Some(process) = world.living(unit) {
-            return Breach::err(Law::OneProcess, format!("{unit} is started beside {process:?}"));
-        }
-        let known = self.of(unit);
-        let (sure, process) = (known.sure, known.process);
-        if !sure || process.is_some() {
-            let how = format!("{unit} is started; known: {sure}, its process: {process:?}");
-            return Breach::err(Law::KnowsBeforeActing, how);
-        }
-        if known.down || known.drained {
-            return Breach::err(Law::StartsOnlyWhatMayRun, format!("{unit} is not wished up"));
-        }
-        let Some(policy) = house.named(unit).filter(|policy| policy.hold.is_none()) else {
-            return Breach::err(
-                Law::StartsOnlyWhatMayRun,
-                format!("{unit} is held or in no config"),
-            );
-        };
-        for dependency in &policy.after {
-            let there = match dependency {
-                Dependency::Unit(other) => {
-                    let is_up = |it: &agent_supervisor::decide::UnitView| {
-                        it.name == *other && it.state == StateView::Up
-                    };
-                    self.units.get(other).is_some_and(|it| it.sure && it.process.is_some())
-                        && watchdog.view(world.now()).iter().any(is_up)
-                }
-                outside @ (Dependency::Docker | Dependency::Network) => {
-                    self.there.get(outside) == Some(&true)
-                }
-            };
-            if !there {
-                let how = format!("{unit} is started without {dependency}");
-                return Breach::err(Law::StartsOnlyWhatMayRun, how);
-            }
-        }
-        self.counts_start(unit, world, house)
-    }
-
-    fn counts_start(
-        &mut self,
-        unit: &UnitName,
-        world: &World,
-        house: &House,
-    ) -> Result<(), Breach> {
-        let restart = house.of(unit).restart.clone();
-        let within = |at: &Duration, window: Duration| world.time - *at < window;
-        let kills = self.kills.iter().filter(|at| within(at, restart.loop_within)).count();
-        let known = self.of(unit);
-        known.starts.retain(|at| within(at, restart.loop_within));
-        known.starts.push(world.time);
-        known.bounce = None;
-        // The first start, the restarts, and none by a retry: those are further apart.
-        if known.starts.len() > restart.loop_starts as usize + kills {
-            let how = format!("{unit}: {} starts with {kills} kills", known.starts.len());
-            return Breach::err(Law::BoundedRestarts, how);
-        }
-        if !std::mem::replace(&mut known.first, false) {
-            self.restarts.retain(|at| within(at, house.cap.within));
-            self.restarts.push(world.time);
-            if self.restarts.len() > house.cap.restarts as usize {
-                let how = format!("{} restarts, the last of {unit}", self.restarts.len());
-                return Breach::err(Law::Cap, how);
-            }
-        }
-        Ok(())
-    }
-
-    fn before_stop(&mut self, unit: &UnitName, world: &World, house: &House) -> Result<(), Breach> {
-        let known = self.of(unit);
-        if known.down || known.drained || known.bounce.is_some() {
-            return Ok(());
-        }
-        let process = known.process;
-        if !known.sure || process.is_none() {
-            let how = format!("{unit} is stopped unasked; it is known: {}", known.sure);
-            return Breach::err(Law::KnowsBeforeActing, how);
-        }
-        // It is not ready, or changed: that is a death, or like one.
-        known.mishaps += 1;
-        let changed = self.is_changed(unit, world, house);
-        self.of(unit).first |= changed;
-        let it = process.and_then(|process| world.procs.get(&process));
-        // The confirming look before a stop is no older than a look may take.
-        let ready = it.and_then(|it| it.ready).is_some_and(|at| world.time - at > secs(11));
-        if ready && !changed {
-            return Breach::err(Law::LeavesTheGoodAlone, format!("{unit} is stopped"));
-        }
-        Ok(())
-    }
-
-    fn is_changed(&self, unit: &UnitName, world: &World, house: &House) -> bool {
-        let process = self.units.get(unit).and_then(|known| known.process);
-        let it = process.and_then(|process| world.procs.get(&process));
-        let policy = house.named(unit);
-        policy
-            .zip(it)
-            .is_some_and(|(policy, it)| policy.restart_on_change && policy.spec != it.spec)
     }
 }

@@ -61,7 +61,9 @@ impl Law {
             Self::RecordsHold => {
                 "a record never loses a living process, and says the spec that is started"
             }
-            Self::NoBusyLoop => "whatever has happened, the next wake lies ahead",
+            Self::NoBusyLoop => {
+                "whatever has happened, the next wake lies ahead, and what failed is paused"
+            }
             Self::DeadIsNotShownAlive => "a process whose end was told is not shown as living",
             Self::SaysWhy => {
                 "a unit that is wished up and is not up says why, and when or for what it waits"

@@ -2,6 +2,7 @@
 //! are checked after every step. Not here: anything real; no file, process or clock is touched.
 //!
 //! `SIM_SEED=7` plays one seed and prints all that happens; `SIM_SEEDS=1000..5000` plays others.
+#![cfg(test)]
 
 mod dice;
 mod house;
@@ -11,6 +12,7 @@ mod world;
 
 mod hands;
 
+mod acting;
 mod calm;
 mod judge;
 mod laws;

@@ -32,7 +32,7 @@ pub(super) struct Player<'a> {
     house: House,
     judge: Judge,
     watchdog: Option<Watchdog>,
-    /// The units that its last life knew.
+    /// The units that its last life knew in the end.
     names: Vec<UnitName>,
     /// After so many acts the supervisor is killed, and is back so much later.
     doomed: Option<(u32, Duration)>,
@@ -203,7 +203,9 @@ impl<'a> Player<'a> {
         if power.is_none() && !self.world.is_on() {
             return;
         }
-        self.watchdog = None;
+        if let Some(watchdog) = self.watchdog.take() {
+            self.names = watchdog.names().cloned().collect();
+        }
         self.judge.ends(&self.world, power.is_some());
         match power {
             Some(off) => {
@@ -247,7 +249,6 @@ impl<'a> Player<'a> {
         for name in watchdog.names().filter(|name| !self.names.contains(name)) {
             self.judge.believes_drained(name, &disk.saved);
         }
-        self.names = watchdog.names().cloned().collect();
         if let Err(how) = self.judge.agree(&watchdog.saved(), &watchdog) {
             return Breach::err(Law::WishesLast, format!("after the supervisor is back: {how}"));
         }
@@ -283,7 +284,7 @@ impl<'a> Player<'a> {
             &self.world,
             &self.house,
         );
-        self.judge.hears(&event, &self.world);
+        self.judge.hears(&event, &self.world, &self.house);
         let actions = watchdog.handle(now, event.clone());
         if self.tell {
             println!("{:?} {event:?}", self.world.time);

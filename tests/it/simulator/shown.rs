@@ -47,7 +47,7 @@ fn unit(view: &UnitView, judge: &Judge, house: &House) -> Result<(), Breach> {
     let when_known = match view.state {
         StateView::Waiting => view.next_wake.is_some() || view.why.starts_with("waits for "),
         StateView::Starting | StateView::Stopping => {
-            view.next_wake.is_some() || known.flight.is_some()
+            view.next_wake.is_some() || known.flight.is_some() || house.named(name).is_none()
         }
         StateView::Held => house.named(name).is_some_and(|policy| policy.hold.is_some()),
         StateView::GivenUp => {
@@ -140,7 +140,7 @@ pub(super) fn must_restart_at_once(
         Dependency::Docker | Dependency::Network => false,
     });
     let recent = |at: &&std::time::Duration| world.time - **at < house.cap.within;
-    let in_cap = judge.restarts.iter().filter(recent).count() < house.cap.restarts as usize;
+    let in_cap = judge.starts.iter().filter(recent).count() < house.cap.restarts as usize;
     (free && in_cap).then(|| unit.clone())
 }
 

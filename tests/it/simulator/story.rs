@@ -77,6 +77,9 @@ impl Story {
                 let event_at = begin + dice.time(Duration::ZERO, span);
                 at = at.max(event_at);
                 let unit = name(only.unwrap_or(dice.pick(&UNITS)));
+                if dice.percent(12) {
+                    events.extend(scene(&unit, event_at, &mut dice));
+                }
                 events.push(Event { at: event_at, what: what(unit, &mut dice) });
             }
             at += dice.pick(&[secs(600), secs(3 * 3600), secs(12 * 3600), secs(3 * 86_400)]);
@@ -89,6 +92,30 @@ impl Story {
     pub(super) fn with(&self, events: Vec<Event>) -> Self {
         Self { seed: self.seed, events, lasts: self.lasts }
     }
+}
+
+/// An action that takes its time, what leads to it, and something that comes in between.
+fn scene(unit: &UnitName, at: Duration, dice: &mut Dice) -> [Event; 3] {
+    let kind = dice.pick(&[Kind::Look, Kind::Start, Kind::Stop]);
+    let step = usize::try_from(dice.below(3)).unwrap();
+    let by = dice.pick(&[secs(5), secs(29), secs(62)]);
+    let how = if dice.percent(70) { Hitch::Slow(step, by) } else { Hitch::Hangs(step) };
+    let cause = match kind {
+        Kind::Look => What::Kill { acts: 0, down: Duration::ZERO },
+        Kind::Start => What::Exit(unit.clone(), Exit::Signal(9)),
+        Kind::Stop => What::Ask(request(unit.clone(), dice)),
+    };
+    let between = if dice.percent(50) {
+        What::Ask(request(unit.clone(), dice))
+    } else {
+        what(unit.clone(), dice)
+    };
+    let later = at + Duration::from_millis(1) + dice.time(Duration::ZERO, by);
+    [
+        Event { at, what: What::Hitch { unit: unit.clone(), kind, how, times: 1 } },
+        Event { at, what: cause },
+        Event { at: later, what: between },
+    ]
 }
 
 fn what(unit: UnitName, dice: &mut Dice) -> What {
