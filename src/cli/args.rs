@@ -16,10 +16,11 @@ use clap_complete::Shell;
     disable_help_subcommand = true,
     max_term_width = 100,
     after_help = "Examples:
+  supervisor demo                  watch it work, in a scratch folder
   supervisor init                  write a commented configuration to start from
   supervisor run                   be the daemon, in the foreground
   supervisor status --watch        see what goes on, live
-  supervisor logs builder -f       follow what a unit prints
+  supervisor logs web -f           follow what a service prints
   supervisor attach builder        look over an agent's shoulder
 
 Exit codes: 0 ok, 1 failed, 2 usage, 3 no daemon, 4 no such unit, 78 configuration"
@@ -70,12 +71,12 @@ Examples:
   supervisor logs builder --screen the pane as it is now"
     )]
     Logs(Logs),
-    /// Wish units up; return when they are
+    /// Start units: wish them up, return when they are
     #[command(after_help = "Examples:
   supervisor start web
   supervisor start --all")]
     Start(Which),
-    /// Wish units down; return when they are
+    /// Stop units: wish them down, return when they are
     #[command(after_help = "The wish is kept over reboots.
 
 Examples:
@@ -87,7 +88,7 @@ Examples:
   supervisor restart web
   supervisor restart builder --fresh")]
     Restart(Restart),
-    /// Stop all units gracefully, wishes unchanged
+    /// Stop all units for a shutdown, wishes unchanged
     #[command(
         after_help = "Meant for shutdown: units stay down until `start`, or `run` in a new boot.
 
@@ -140,10 +141,16 @@ Examples:
   supervisor init
   supervisor init /etc/agent-supervisor")]
     Init(Init),
-    /// Show the whole thing on this machine, with scripted agents
-    #[command(after_help = "Examples:
-  supervisor demo")]
-    Demo,
+    /// Watch it work: kill things in a scratch folder and see them come back
+    #[command(
+        after_help = "It kills an agent, a service and the supervisor itself in a scratch folder, and shows what
+becomes of them. It needs tmux, takes some ten seconds, and leaves nothing behind.
+
+Examples:
+  supervisor demo
+  supervisor demo --keep           leave it running, to look around in"
+    )]
+    Demo(Demo),
     /// Print the completions of a shell
     #[command(after_help = "Examples:
   supervisor completions bash > /usr/share/bash-completion/completions/supervisor
@@ -160,6 +167,8 @@ Examples:
   supervisor doctor --json | jq '.[] | select(.verdict == \"fail\")'")]
     Doctor,
 
+    #[command(hide = true)]
+    DemoAgent(DemoAgent),
     #[command(hide = true)]
     Phase(Later),
     #[command(hide = true)]
@@ -298,6 +307,19 @@ pub(super) struct Init {
     /// `init loops DIR` is a promise for later.
     #[arg(hide = true)]
     pub(super) rest: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Demo {
+    /// Leave everything running at the end, and say how to look at it
+    #[arg(long)]
+    pub(super) keep: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct DemoAgent {
+    #[arg(value_name = "NAME")]
+    pub(super) name: String,
 }
 
 #[derive(Debug, Args)]

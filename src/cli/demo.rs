@@ -1,8 +1,138 @@
-//! `demo`: the whole thing on this machine, with scripted agents.
+//! `demo`: the whole thing on this machine, with scripted agents: a scratch house, a real daemon,
+//! real tmux, and a story that is told only as far as it really happens.
 
+mod agent;
+mod house;
+mod lines;
+mod story;
+mod teller;
+
+pub(super) use self::agent::run as agent;
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use anyhow::Context as _;
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+
+use self::house::House;
+use self::teller::{Halt, Teller, length};
+use super::args;
 use super::failure::Failure;
+use super::render::{BOLD, Cell, FAINT, Table, clean, paint, put};
+use super::{doctor, reload};
+use crate::world::journal::{self, Follower};
 
-/// Runs the verb.
-pub(super) fn run() -> Result<(), Failure> {
-    Err(Failure::failed("`demo` is not here yet"))
+/// How much of the daemon's log is shown when something did not happen.
+const LAST_WORDS: usize = 20;
+
+/// Runs the verb: succeeds only if everything happened.
+pub(super) fn run(args: &args::Demo) -> Result<(), Failure> {
+    doctor::sessions_can_be_had()?;
+    let enough = Arc::new(AtomicBool::new(false));
+    for signal in [SIGINT, SIGTERM, SIGHUP] {
+        signal_hook::flag::register(signal, Arc::clone(&enough)).context("cannot catch Ctrl-C")?;
+    }
+    let mut house = House::new(reload::binary()?)?;
+    let journal = Follower::new(&journal::path(house.state_dir()));
+    let mut teller = match journal.context("cannot follow the journal") {
+        Ok(journal) => Teller::new(journal, enough),
+        Err(error) => {
+            house.remove()?;
+            return Err(error.into());
+        }
+    };
+    match tell(&mut house, &mut teller, args.keep) {
+        Ok(()) if args.keep => keep(house, &teller),
+        Ok(()) => end(&teller),
+        Err(Halt::Interrupted) => {
+            clear(&mut house)?;
+            Err(Failure::failed("interrupted: everything is ended and removed"))
+        }
+        // Nobody reads any more.
+        Err(Halt::Failed(failure @ Failure::Output(_))) => clear(&mut house).and(Err(failure)),
+        Err(Halt::Missed(what)) => Err(fail(house, &teller, &what)),
+        Err(Halt::Failed(failure)) => Err(fail(house, &teller, &failure.to_string())),
+    }
+}
+
+fn tell(house: &mut House, teller: &mut Teller, keep: bool) -> Result<(), Halt> {
+    let title = paint(BOLD, "A supervisor at work");
+    let folder = paint(FAINT, &format!("in {}", house.folder().display()));
+    put(&format!("{title} {folder}\n"))?;
+    teller.preface(
+        "All of it really happens. Lines with +ms are what the supervisor wrote down, as they came \
+         in. What has a ✓ was then looked for in /proc, in a log or on a screen, and found so.",
+    )?;
+    story::live(house, teller)?;
+    if keep { Ok(()) } else { story::stop(house, teller) }
+}
+
+fn end(teller: &Teller) -> Result<(), Failure> {
+    let (steps, claims) = (teller.steps(), teller.claims());
+    let took = length(teller.took());
+    teller.end_well(&format!(
+        "All of it happened: {steps} steps, {claims} checks, {took}. Nothing is left."
+    ))?;
+    hint(&[
+        (format!("{} init", called()), "write a configuration to start from"),
+        (format!("{} doctor", called()), "see what this machine offers"),
+        (format!("{} demo --keep", called()), "the same, to look around in"),
+    ])
+}
+
+/// Everything lives on; how to look at it, and how to end it.
+fn keep(house: House, teller: &Teller) -> Result<(), Failure> {
+    let (steps, claims) = (teller.steps(), teller.claims());
+    let took = length(teller.took());
+    teller.end_well(&format!(
+        "All of it happened: {steps} steps, {claims} checks, {took}. It runs on."
+    ))?;
+    let folder = house.folder().display();
+    let verb = format!("{} --config {}", called(), house.config().display());
+    let pid = house.daemon().map(|daemon| daemon.pid.to_string()).unwrap_or_default();
+    put(&format!("\n   {}\n", paint(FAINT, "To look at it:")))?;
+    for words in ["status --watch", "tell builder 'paint it'", "attach builder", "events -f"] {
+        put(&format!("   {verb} {}\n", paint(BOLD, words)))?;
+    }
+    put(&format!("   {}\n", paint(FAINT, "To end it:")))?;
+    put(&format!(
+        "   {verb} {} && kill {pid} && sleep 1 && rm -r {folder}\n",
+        paint(BOLD, "stop --all")
+    ))?;
+    house.leave();
+    Ok(())
+}
+
+fn hint(commands: &[(String, &str)]) -> Result<(), Failure> {
+    let rows = commands.iter().map(|(command, what)| {
+        [Cell::new(FAINT, "  "), Cell::new(BOLD, command), Cell::new(FAINT, what)]
+    });
+    put(&Table::new([""; 3], rows.collect()).text(None))
+}
+
+/// The program by the name it was called with, so that what is shown can be typed.
+fn called() -> String {
+    let name = std::env::args_os().next().unwrap_or_else(|| "supervisor".into());
+    clean(&name.to_string_lossy())
+}
+
+/// Says what did not happen, ends everything, and keeps the folder for whoever wants to know why.
+fn fail(mut house: House, teller: &Teller, what: &str) -> Failure {
+    let told = teller.end_badly(what, &house.last_words(LAST_WORDS));
+    if let Err(failure) = told.and_then(|()| house.end()) {
+        return failure;
+    }
+    Failure::failed(format!(
+        "step {} of the demo did not happen: {}; everything is ended, and {} is kept for you to \
+         look into",
+        teller.steps(),
+        clean(what),
+        house.folder().display()
+    ))
+}
+
+fn clear(house: &mut House) -> Result<(), Failure> {
+    house.end()?;
+    house.remove()
 }

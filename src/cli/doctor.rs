@@ -5,12 +5,19 @@ mod machine;
 mod places;
 mod programs;
 
+use anstyle::Style;
 use serde::Serialize;
+use unicode_width::UnicodeWidthStr;
 
 use super::Context;
 use super::failure::{Failure, chain};
-use super::render::{BAD, BOLD, Cell, FAINT, GOOD, ODD, PLAIN, View, count, put, put_json};
+use super::render::{
+    BAD, BOLD, Cell, FAINT, GOOD, ODD, PLAIN, View, clean, count, paint, put, put_json, wrap,
+};
 use crate::config::{Config, find};
+
+/// A narrower column of text is harder to read than one that the terminal breaks.
+const LEAST_ROOM: usize = 30;
 
 /// What was looked at, what was found, and what to do.
 #[derive(Debug, Serialize)]
@@ -56,20 +63,19 @@ impl Check {
 /// Prints them all; fails if one does.
 pub(super) fn run(context: &Context) -> Result<(), Failure> {
     let mut checks = Vec::new();
-    let config = match find(context.config.as_deref())
-        .and_then(|file| Ok((Config::load(&file)?, file)))
-    {
-        Ok((config, file)) => {
-            let units = count(config.units.len(), "unit");
-            checks.push(Check::ok("configuration", format!("{}: {units}", file.display())));
-            Some((file, config))
-        }
-        Err(error) => {
-            let remedy = "`supervisor init` writes one to start from; the other checks of it wait";
-            checks.push(Check::fail("configuration", chain(&error), remedy));
-            None
-        }
-    };
+    let config =
+        match find(context.config.as_deref()).and_then(|file| Ok((Config::load(&file)?, file))) {
+            Ok((config, file)) => {
+                let units = count(config.units.len(), "unit");
+                checks.push(Check::ok("configuration", format!("{}: {units}", file.display())));
+                Some((file, config))
+            }
+            Err(error) => {
+                let remedy = "until then what it names cannot be checked";
+                checks.push(Check::fail("configuration", chain(&error), remedy));
+                None
+            }
+        };
     checks.extend(machine::checks(config.as_ref().map(|(_, config)| config)));
     if let Some((file, config)) = &config {
         checks.extend(places::checks(file, config));
@@ -84,31 +90,64 @@ pub(super) fn run(context: &Context) -> Result<(), Failure> {
     if failed { Err(Failure::Said) } else { Ok(()) }
 }
 
+/// Whether there is a tmux for sessions to live in.
+///
+/// # Errors
+/// There is none, or it is too old: what to install.
+pub(super) fn sessions_can_be_had() -> Result<(), Failure> {
+    let Check { name, verdict, finding, remedy } = machine::tmux_now(true);
+    if verdict == Verdict::Fail {
+        return Err(Failure::failed(format!("{name}: {finding}; {remedy}")));
+    }
+    Ok(())
+}
+
+/// On a terminal in columns, with the remedy below what it is for; a pipe gets one line for each.
 fn text(checks: &[Check], view: &View) -> String {
+    match view.width {
+        Some(width) => columns(checks, width),
+        None => checks.iter().map(line).collect(),
+    }
+}
+
+fn columns(checks: &[Check], width: usize) -> String {
+    let names = checks.iter().map(|check| check.name.width()).max().unwrap_or(0);
+    let indent = names + "✓   ".width();
+    let room = width.saturating_sub(indent).max(LEAST_ROOM);
     let mut text = String::new();
     for check in checks {
-        let (mark, word, style) = match check.verdict {
-            Verdict::Ok => ("✓", "ok", GOOD),
-            Verdict::Warn => ("!", "warn", ODD),
-            Verdict::Fail => ("✗", "fail", BAD),
-        };
-        let name = format!("{}:", check.name);
-        // On a terminal the remedy has a line of its own; a pipe gets one line for each check.
-        let line = if view.is_terminal() {
-            Cell::new(style, mark).with(BOLD, &name).with(PLAIN, &check.finding)
-        } else {
-            let end = if check.remedy.is_empty() { "" } else { ";" };
-            let line = Cell::new(style, &format!("{word}:")).with(BOLD, &name);
-            line.with(PLAIN, &format!("{}{end}", check.finding)).with(PLAIN, &check.remedy)
-        };
-        text.push_str(&line.painted());
+        let Check { name, verdict, finding, remedy } = check;
+        let (mark, _, style) = look(*verdict);
+        let fill = " ".repeat(names.saturating_sub(name.width()));
+        text.push_str(&format!("{} {}{fill}  ", paint(style, mark), paint(BOLD, &clean(name))));
+        text.push_str(&wrap(&clean(finding), room).join(&format!("\n{}", " ".repeat(indent))));
         text.push('\n');
-        if view.is_terminal() && !check.remedy.is_empty() {
-            text.push_str(&Cell::new(FAINT, "  →").with(ODD, &check.remedy).painted());
-            text.push('\n');
+        let mut arrow = "→ ";
+        for part in wrap(&clean(remedy), room.saturating_sub(arrow.width())) {
+            let fill = " ".repeat(indent);
+            text.push_str(&format!("{fill}{}{}\n", paint(FAINT, arrow), paint(ODD, &part)));
+            arrow = "  ";
         }
     }
     text
+}
+
+fn line(check: &Check) -> String {
+    let (_, word, style) = look(check.verdict);
+    let end = if check.remedy.is_empty() { "" } else { ";" };
+    let line = Cell::new(style, &format!("{word}:"))
+        .with(BOLD, &format!("{}:", check.name))
+        .with(PLAIN, &format!("{}{end}", check.finding))
+        .with(PLAIN, &check.remedy);
+    line.painted() + "\n"
+}
+
+fn look(verdict: Verdict) -> (&'static str, &'static str, Style) {
+    match verdict {
+        Verdict::Ok => ("✓", "ok", GOOD),
+        Verdict::Warn => ("!", "warn", ODD),
+        Verdict::Fail => ("✗", "fail", BAD),
+    }
 }
 
 #[cfg(test)]
@@ -139,9 +178,9 @@ mod tests {
     fn a_terminal_gets_marks_and_the_remedies_below() {
         assert_eq!(
             shown(Some(80)),
-            "✓ git: git version 2.47\n\
-             ! tmux: tmux 3.3a loses ends\n  → take 3.6\n\
-             ✗ web: node is not on its PATH\n  → install it\n"
+            "✓ git   git version 2.47\n\
+             ! tmux  tmux 3.3a loses ends\n        → take 3.6\n\
+             ✗ web   node is not on its PATH\n        → install it\n"
         );
     }
 }

@@ -20,6 +20,8 @@ const COLUMNS: [&str; 5] = ["at", "unit", "event", "why", "boot_id"];
 /// A followed journal is shown as it comes, so its columns cannot fit what has not come yet.
 const UNIT_WIDTH: usize = 12;
 const EVENT_WIDTH: usize = 15;
+/// The same for an aside.
+const ASIDE_WIDTHS: [usize; 4] = [8, 10, 9, 0];
 
 /// Prints them, and what is added if asked to.
 pub(super) fn run(context: &Context, args: &args::Events) -> Result<(), Failure> {
@@ -62,25 +64,54 @@ fn text(lines: &[String], view: &View, zone: &TimeZone) -> String {
 }
 
 fn row(line: &str, zone: &TimeZone) -> [Cell; 4] {
-    let Ok(entry) = serde_json::from_str::<Map<String, Value>>(line) else {
+    let Some(entry) = parse(line) else {
         // Torn by a power loss, say. Shown as it is rather than hidden.
         return [Cell::default(), Cell::default(), Cell::default(), Cell::new(ODD, line)];
     };
-    let word = |key: &str| entry.get(key).map(plain).unwrap_or_default();
-    let event = word("event");
-    let mut pieces = vec![(PLAIN, word("why"))];
+    let at = local(&word(&entry, "at"), zone);
+    [
+        Cell::new(FAINT, &at),
+        Cell::new(BOLD, &word(&entry, "unit")),
+        event(&entry),
+        why(&entry, PLAIN),
+    ]
+}
+
+/// An entry as an aside in a longer text: `when` instead of its time, and nothing stands out but
+/// what happened. `None` if that is one of `unsaid`.
+pub(super) fn aside(line: &str, when: &str, unsaid: &[&str], view: &View) -> Option<String> {
+    let entry = parse(line)?;
+    if unsaid.contains(&word(&entry, "event").as_str()) {
+        return None;
+    }
+    let unit = Some(word(&entry, "unit")).filter(|unit| !unit.is_empty());
+    let unit = unit.unwrap_or_else(|| "supervisor".to_owned());
+    let row = [Cell::new(FAINT, when), Cell::new(FAINT, &unit), event(&entry), why(&entry, FAINT)];
+    Some(Table::new([""; 4], vec![row]).at_least(ASIDE_WIDTHS).text(view.width))
+}
+
+fn parse(line: &str) -> Option<Map<String, Value>> {
+    serde_json::from_str(line).ok()
+}
+
+fn word(entry: &Map<String, Value>, key: &str) -> String {
+    entry.get(key).map(plain).unwrap_or_default()
+}
+
+fn event(entry: &Map<String, Value>) -> Cell {
+    let event = word(entry, "event");
+    Cell::new(style(&event), &event.replace(['_', '-'], " "))
+}
+
+fn why(entry: &Map<String, Value>, style: Style) -> Cell {
+    let mut pieces = vec![(style, word(entry, "why"))];
     pieces.extend(
         entry
             .iter()
             .filter(|(key, value)| !COLUMNS.contains(&key.as_str()) && !value.is_null())
             .map(|(key, value)| (FAINT, format!("{key}={}", plain(value)))),
     );
-    [
-        Cell::new(FAINT, &local(&word("at"), zone)),
-        Cell::new(BOLD, &word("unit")),
-        Cell::new(style(&event.replace('-', "_")), &event.replace(['_', '-'], " ")),
-        Cell::joined(pieces, " "),
-    ]
+    Cell::joined(pieces, " ")
 }
 
 /// The time on the wall of whoever reads. The file and --json keep the exact one.

@@ -102,8 +102,12 @@ pub(super) fn chain(error: &dyn std::error::Error) -> String {
     let mut words = error.to_string();
     let mut link = error.source();
     while let Some(inner) = link {
-        words.push_str(": ");
-        words.push_str(&inner.to_string());
+        let told = inner.to_string();
+        // Some libraries tell of their source themselves.
+        if !words.ends_with(&told) {
+            words.push_str(": ");
+            words.push_str(&told);
+        }
         link = inner.source();
     }
     words

@@ -19,20 +19,25 @@ const BACK_WITHIN: Duration = Duration::from_secs(30);
 /// waits in its queue and is answered by the new image.
 const LOOK_AGAIN: Duration = Duration::from_millis(20);
 
+/// Runs the verb.
+pub(super) fn run(context: &Context) -> Result<(), Failure> {
+    let now = reload(context)?;
+    if context.json {
+        return put_json(&serde_json::json!({ "pid": now.pid, "version": now.version }));
+    }
+    put(&format!("reloaded: version {}, still pid {}\n", now.version, now.pid))
+}
+
 /// Returns when the new image has looked at every unit. A configuration that is wrong never gets
 /// that far.
-pub(super) fn run(context: &Context) -> Result<(), Failure> {
+pub(super) fn reload(context: &Context) -> Result<DaemonStatus, Failure> {
     let (file, config) = context.config()?;
     let verb =
         Verb::Reload { binary: Some(text(&binary()?)?), config: Some(text(&absolute(&file)?)?) };
     let client = client(file, &config);
     let before = client.status(AT_ONCE)?.supervisor;
     client.wish(verb, "the supervisor to come back")?;
-    let now = back(&client, before.image)?;
-    if context.json {
-        return put_json(&serde_json::json!({ "pid": now.pid, "version": now.version }));
-    }
-    put(&format!("reloaded: version {}, still pid {}\n", now.version, now.pid))
+    back(&client, before.image)
 }
 
 /// The daemon as it is once another image than `before` is ready.
@@ -56,7 +61,11 @@ fn back(client: &Client, before: u64) -> Result<DaemonStatus, Failure> {
     }
 }
 
-fn binary() -> Result<PathBuf, Failure> {
+/// This very program.
+///
+/// # Errors
+/// Its file has been replaced or removed.
+pub(super) fn binary() -> Result<PathBuf, Failure> {
     let own = std::fs::read_link("/proc/self/exe").context("cannot read /proc/self/exe")?;
     if own.exists() {
         return Ok(own);

@@ -183,7 +183,7 @@ impl Cell {
     }
 }
 
-/// Rows under aligned headings. Only the last column is ever cut.
+/// Rows under aligned headings. Only the last column is ever cut; one with nothing in it is left out.
 #[derive(Debug)]
 pub(super) struct Table<const N: usize> {
     heads: [&'static str; N],
@@ -214,8 +214,10 @@ impl<const N: usize> Table<N> {
                 cells.map(Cell::width).max().unwrap_or(0).max(least)
             })
             .collect();
-        let before_last: usize =
-            widths.iter().take(N.saturating_sub(1)).map(|width| width + GAP.len()).sum();
+        let before_last: usize = (widths.iter().take(N.saturating_sub(1)))
+            .filter(|width| **width > 0)
+            .map(|width| width + GAP.len())
+            .sum();
         let room = width.map(|width| width.saturating_sub(before_last));
         let mut text = String::new();
         for row in rows {
@@ -226,7 +228,7 @@ impl<const N: usize> Table<N> {
                     Some(_) | None => cell,
                 };
                 text.push_str(&cell.painted());
-                if i < filled {
+                if i < filled && *width > 0 {
                     text.push_str(&" ".repeat(width.saturating_sub(cell.width())));
                     text.push_str(GAP);
                 }
@@ -235,6 +237,22 @@ impl<const N: usize> Table<N> {
         }
         text
     }
+}
+
+/// `text` in lines of at most `width` columns, broken between words; a word that is longer has a line
+/// of its own.
+pub(super) fn wrap(text: &str, width: usize) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for word in text.split_whitespace() {
+        match lines.last_mut() {
+            Some(line) if line.width() + 1 + word.width() <= width => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            Some(_) | None => lines.push(word.to_owned()),
+        }
+    }
+    lines
 }
 
 /// An RFC 3339 time as a distance from `now`: `3m 12s ago`, `in 4m`. What is no time stays as it is.
@@ -296,7 +314,7 @@ pub(super) fn count(number: usize, one: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{BAD, Cell, GOOD, PLAIN, Table, clean, exit, relative, span, strip_str};
+    use super::{BAD, Cell, GOOD, PLAIN, Table, clean, exit, relative, span, strip_str, wrap};
     use crate::protocol::LastExit;
 
     #[test]
@@ -368,6 +386,13 @@ mod tests {
         );
         assert_eq!(table(Some(11)), "N     S   …\n日本  up  …\nb         …\nc     x\n");
         assert_eq!(table(Some(4)), "N     S   \n日本  up  \nb         \nc     x\n");
+    }
+
+    #[test]
+    fn text_is_broken_between_words_and_no_word_is() {
+        assert_eq!(wrap("one two  three", 7), ["one two", "three"]);
+        assert_eq!(wrap("日本 語 overlong x", 7), ["日本 語", "overlong", "x"]);
+        assert!(wrap(" ", 7).is_empty());
     }
 
     #[test]

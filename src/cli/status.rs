@@ -31,7 +31,7 @@ pub(super) fn run(context: &Context, args: &args::Status) -> Result<(), Failure>
 }
 
 /// The whole, or one unit in full.
-fn text(status: &Status, unit: Option<&str>, view: &View) -> Result<String, Failure> {
+pub(super) fn text(status: &Status, unit: Option<&str>, view: &View) -> Result<String, Failure> {
     match unit {
         None => Ok(overview::text(status, view)),
         Some(unit) => Ok(detail::text(find(status, unit)?, view)),

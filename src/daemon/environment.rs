@@ -78,7 +78,7 @@ pub(super) fn marks(unit: &UnitName, instance: &str) -> [(OsString, OsString); 2
     [(UNIT_VARIABLE.into(), unit.as_str().into()), (INSTANCE_VARIABLE.into(), instance.into())]
 }
 
-fn is_ours_alone(name: &OsStr) -> bool {
+pub(super) fn is_ours_alone(name: &OsStr) -> bool {
     OURS_ALONE.iter().any(|ours| name == *ours)
         || super::reexec::is_internal(name)
         || name.as_bytes().starts_with(OURS_ALONE_PREFIX.as_bytes())

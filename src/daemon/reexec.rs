@@ -48,7 +48,7 @@ impl Reexec {
         }
         argv.push(text(b"run")?);
         let mut environment = Vec::new();
-        // What named the descriptors of our own birth would be found before what names these.
+        // What an image before us was told names descriptors that are closed by now.
         for (name, value) in std::env::vars_os().filter(|(name, _)| !is_internal(name)) {
             environment.push(text([name.as_bytes(), b"=", value.as_bytes()].concat())?);
         }

@@ -212,10 +212,10 @@ async fn tell(session: &Session, unit: &str, text: &str) -> Answer {
 }
 
 async fn screen(session: &Session, unit: &str, history: bool) -> Answer {
-    let Some(server) = session.server() else { return not_up(unit) };
-    match server.capture(history, false).await {
-        Ok(text) => Answer::Screen { text },
-        Err(error) => Answer::Failed { why: format!("{unit}: {}", chain(&error)) },
+    match session.screen(history).await {
+        None => not_up(unit),
+        Some(Ok(text)) => Answer::Screen { text },
+        Some(Err(error)) => Answer::Failed { why: format!("{unit}: {}", chain(&error)) },
     }
 }
 

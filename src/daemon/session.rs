@@ -18,12 +18,19 @@ use crate::world::pidfd;
 use crate::world::records::Anchor;
 use crate::world::screens;
 use crate::world::tmux::{
-    Notifications, PaneProgram, ReconnectError, Server, ServerSpec, Size, Tmux, Up,
+    ControlError, LastWords, Notifications, PaneProgram, ReconnectError, Server, ServerSpec, Size,
+    Tmux, Up,
 };
 
 /// tmux says within this time how a program ended, and shows its last screen; else it hangs, and
 /// the exit is told without.
 const LAST_WORDS_CEILING: Duration = Duration::from_secs(3);
+
+/// A lost connection to a living server that cannot be made again is tried for again, at first
+/// after this time, which doubles.
+const CONNECT_AGAIN_FROM: Duration = Duration::from_millis(100);
+/// The longest of these waits: a server that hangs may do so for hours.
+const CONNECT_AGAIN_TO: Duration = Duration::from_secs(60);
 
 /// The hands of one session.
 pub(super) struct Session {
@@ -31,6 +38,9 @@ pub(super) struct Session {
     unit: Unit,
     argv: Vec<String>,
     server: RefCell<Option<Rc<Server>>>,
+    /// Held by whoever connects: two clients of ours that arrive at once could end the server.
+    /// It is not held for long, for every step of connecting has its ceiling.
+    connecting: tokio::sync::Mutex<()>,
     action: Slot,
     watched: Rc<Watched>,
     link: Slot,
@@ -43,6 +53,7 @@ impl Session {
             unit,
             argv,
             server: RefCell::default(),
+            connecting: tokio::sync::Mutex::default(),
             action: Slot::default(),
             watched: Rc::default(),
             link: Slot::default(),
@@ -115,16 +126,13 @@ impl Session {
                     Err(error) => Look::Failed(format!("pidfd of {}: {error}", process.pid)),
                 }
             }
-            // The server waits for a respawn; its program has ended.
-            (Ok(program), Some(process), _) => {
-                let exit = match self.server() {
-                    Some(server) if program.pid == process.pid => {
-                        server.exit_of(program.pid).await.ok().filter(|it| *it != Exit::Unknown)
-                    }
-                    Some(_) | None => None,
-                };
-                Look::Absent { exit }
+            // The server waits for a respawn; its program has ended, and nobody has told yet how.
+            (Ok(program), Some(process), _) if program.pid == process.pid => {
+                let words = self.last_words(process.pid).await;
+                self.keep(process.pid, &words);
+                Look::Absent { exit: Some(words.exit).filter(|exit| *exit != Exit::Unknown) }
             }
+            (Ok(_), Some(_), _) => Look::Absent { exit: None },
             (Ok(_), None, _) => Look::Absent { exit: None },
             // A program whose terminal is gone can be neither seen nor spoken to: it is ended, so
             // that nothing is left of what is called absent.
@@ -146,6 +154,7 @@ impl Session {
 
     /// The connection there is, or a new one to a server of old.
     async fn connect(self: &Rc<Self>, tmux: &Tmux) -> Result<PaneProgram, ReconnectError> {
+        let _alone = self.connecting.lock().await;
         if let Some(server) = self.server() {
             return Ok(server.program());
         }
@@ -161,22 +170,22 @@ impl Session {
         let launch = self.launch_file().await?;
         let argv: Vec<OsString> =
             vec![self.shared.binary().into(), "exec-unit".into(), launch.into()];
-        let connected = self.connect(tmux).await;
-        let program = match (connected, self.server()) {
-            (Ok(_), Some(server)) => {
-                let spare = [server.process()];
-                self.shared.end_leftovers(name, &spare).await?;
-                let respawned = server.respawn(&argv, self.unit.directory.as_deref()).await;
-                respawned.map_err(|error| chain(&error))?
-            }
-            (Ok(_) | Err(_), _) => {
+        // No gate can be put before a program that tmux starts: the start is on record before it
+        // happens, and who takes over from us finds the program in the pane.
+        self.shared.write(name, &record, &self.shared.anchor(name));
+        let program = match self.respawn(tmux, &argv).await? {
+            Some(program) => program,
+            None => {
+                // Who watches over the old server must not take the new one for its leftovers.
+                self.link.stop();
+                self.server.borrow_mut().take();
                 self.shared.end_leftovers(name, &[]).await?;
                 self.start_server(tmux, argv).await?
             }
         };
         let process = match program.process {
             Some(process) => process,
-            None => return Err(self.ended_at_once(program).await),
+            None => return Err(self.ended_at_once(program.pid).await),
         };
         record.process = Some(process);
         let server = self.server().map(|server| server.process());
@@ -193,9 +202,38 @@ impl Session {
         self.shared.write(name, &record, &anchor);
         match pidfd::open(process) {
             Ok(Some(handle)) => Ok((process, handle)),
-            Ok(None) => Err(self.ended_at_once(program).await),
+            Ok(None) => Err(self.ended_at_once(process.pid).await),
             Err(error) => Err(format!("pidfd of {}: {error}", process.pid)),
         }
+    }
+
+    /// Has the server there is begin a new life in its pane, once the last one is gone altogether.
+    /// `None` if there is no server that does: one that is lost, or hangs, or without its pane.
+    async fn respawn(
+        self: &Rc<Self>,
+        tmux: &Tmux,
+        argv: &[OsString],
+    ) -> Result<Option<PaneProgram>, String> {
+        // A connection shows that it has ended only when it is used.
+        for _ in 0..2 {
+            if self.connect(tmux).await.is_err() {
+                return Ok(None);
+            }
+            let Some(server) = self.server() else { continue };
+            self.shared.end_leftovers(&self.unit.name, &[server.process()]).await?;
+            match server.respawn(argv, self.unit.directory.as_deref()).await {
+                Ok(program) => return Ok(Some(program)),
+                Err(ControlError::Closed) => {}
+                Err(error) => {
+                    tracing::warn!(
+                        unit = %self.unit.name, error = chain(&error),
+                        "the tmux server is replaced",
+                    );
+                    return Ok(None);
+                }
+            }
+        }
+        Ok(None)
     }
 
     async fn start_server(
@@ -216,12 +254,11 @@ impl Session {
         Ok(self.hold(up).program())
     }
 
-    async fn ended_at_once(&self, program: PaneProgram) -> String {
-        let exit = match self.server() {
-            Some(server) => server.exit_of(program.pid).await.unwrap_or(Exit::Unknown),
-            None => Exit::Unknown,
-        };
-        format!("it {exit} at once; `supervisor logs {}` shows its screen", self.unit.name)
+    async fn ended_at_once(self: &Rc<Self>, pid: i32) -> String {
+        let words = self.last_words(pid).await;
+        self.keep(pid, &words);
+        let (exit, name) = (words.exit, &self.unit.name);
+        format!("it {exit} at once; `supervisor logs {name}` shows its screen")
     }
 
     async fn launch_file(&self) -> Result<PathBuf, String> {
@@ -260,40 +297,58 @@ impl Session {
     fn watch(self: &Rc<Self>, process: Process, handle: OwnedFd) {
         let this = Rc::clone(self);
         self.watched.watch(process, handle, async move |handle| {
-            let (exit, screen) = this.last_words(process, &handle).await;
+            let mut words = this.last_words(process.pid).await;
+            if words.exit == Exit::Unknown {
+                words.exit = this.shared.reaper.borrow_mut().exit_of(process, Some(&handle));
+            }
             let unit = this.unit.name.clone();
-            this.shared.post(Event::Exited { unit, process, exit });
-            if let Some(screen) = screen {
-                this.keep(process, exit, &screen);
+            this.shared.post(Event::Exited { unit, process, exit: words.exit });
+            this.keep(process.pid, &words);
+        });
+    }
+
+    /// How a program ended, as far as tmux knows, and everything it showed.
+    async fn last_words(self: &Rc<Self>, pid: i32) -> LastWords {
+        let asked = async {
+            let tmux = self.shared.tmux.as_ref()?;
+            // A connection shows that it has ended only when it is used.
+            for _ in 0..2 {
+                self.connect(tmux).await.ok()?;
+                match self.server()?.last_words(pid).await {
+                    Err(ControlError::Closed) => {}
+                    other => return other.ok(),
+                }
+            }
+            None
+        };
+        let answer = tokio::time::timeout(LAST_WORDS_CEILING, asked).await.ok().flatten();
+        answer.unwrap_or(LastWords { exit: Exit::Unknown, screen: None })
+    }
+
+    /// Puts the last screen into the session's log, for `logs`. On a thread of its own: the next
+    /// life need not wait for the disk.
+    fn keep(&self, pid: i32, words: &LastWords) {
+        let LastWords { exit, screen: Some(screen) } = words else { return };
+        let at = clock::rfc3339(clock::now().wall);
+        let text = format!("--- pid {pid} {exit} at {at}; its screen was:\n{screen}\n");
+        let (unit, log) = (self.unit.name.clone(), self.shared.log_path(&self.unit.name));
+        self.shared.logs.before_start(&log);
+        self.shared.logs.watch(&log);
+        tokio::task::spawn_blocking(move || {
+            if let Err(error) = screens::keep(&log, &text) {
+                tracing::warn!(%unit, error = chain(&error), "the last screen is lost");
             }
         });
     }
 
-    /// How it ended, and everything it showed.
-    async fn last_words(&self, process: Process, handle: &OwnedFd) -> (Exit, Option<String>) {
-        let server = self.server();
-        let asked = async {
-            let server = server.as_ref()?;
-            let exit = server.exit_of(process.pid).await.ok()?;
-            Some((exit, server.take_screen().await.ok()))
-        };
-        let answer = tokio::time::timeout(LAST_WORDS_CEILING, asked).await.ok().flatten();
-        let (exit, screen) = answer.unwrap_or((Exit::Unknown, None));
-        if exit != Exit::Unknown {
-            return (exit, screen);
+    /// What the pane shows; with `history` all that its program has shown, which for a dead one is
+    /// in the log.
+    pub(super) async fn screen(&self, history: bool) -> Option<Result<String, ControlError>> {
+        let server = self.server()?;
+        if history && !self.is_living(server.program()) {
+            return Some(Ok(String::new()));
         }
-        (self.shared.reaper.borrow_mut().exit_of(process, Some(handle)), screen)
-    }
-
-    /// Puts the last screen into the session's log, for `logs`.
-    fn keep(&self, process: Process, exit: Exit, screen: &str) {
-        let at = clock::rfc3339(clock::now().wall);
-        let head = format!("--- pid {} {exit} at {at}; its screen was:", process.pid);
-        let log = self.shared.log_path(&self.unit.name);
-        let limits = &self.shared.config.supervisor;
-        if let Err(error) = screens::keep(&log, &head, screen, limits.log_max, limits.log_keep) {
-            tracing::warn!(unit = %self.unit.name, error = chain(&error), "the last screen is lost");
-        }
+        Some(server.capture(history, false).await)
     }
 
     /// Keeps a connection, and sees to it when it ends.
@@ -310,15 +365,19 @@ impl Session {
     /// and then its program, which may ignore the hang-up, is ended too.
     async fn link_ended(self: Rc<Self>, server: Process, mut notifications: Notifications) {
         while notifications.recv().await.is_some() {}
-        let alive = pidfd::open(server).is_ok_and(|it| it.is_some_and(|it| !pidfd::gone(&it)));
         let Some(tmux) = &self.shared.tmux else { return };
-        if alive {
+        let mut pause = CONNECT_AGAIN_FROM;
+        while crate::world::procs::is_alive(server) {
             tracing::info!(unit = %self.unit.name, "the tmux client ended; connecting again");
-            // A failure shows at the next look or start, which connect for themselves.
-            if let Err(error) = self.connect(tmux).await {
-                tracing::warn!(unit = %self.unit.name, error = chain(&error), "not connected");
+            // Whoever connects replaces this task by another one.
+            match self.connect(tmux).await {
+                Ok(_) => return,
+                Err(error) => {
+                    tracing::warn!(unit = %self.unit.name, error = chain(&error), "not connected");
+                }
             }
-            return;
+            tokio::time::sleep(pause).await;
+            pause = (pause * 2).min(CONNECT_AGAIN_TO);
         }
         let why = "its tmux server died: what is left of it is ended".to_owned();
         tracing::warn!(unit = %self.unit.name, "{why}");

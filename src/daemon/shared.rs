@@ -146,10 +146,10 @@ impl Shared {
         group.spare = spare.to_vec();
         let left = match group.look().await {
             Some(left) if left.is_empty() => return Ok(()),
-            Some(left) => left.len().to_string(),
-            None => "those who are".to_owned(),
+            Some(left) => format!(": {}", left.len()),
+            None => String::new(),
         };
-        let why = format!("{left} left of its last life are ended");
+        let why = format!("ended what was left of its last life{left}");
         self.journal(Entry { unit: Some(unit.clone()), event: "leftovers", why });
         group.end_now(KILL_CEILING).await.map_err(|error| error.to_string())
     }
@@ -199,10 +199,11 @@ impl Shared {
         self.config.supervisor.state_dir.join("logs").join(format!("{unit}.log"))
     }
 
-    /// Our own environment with a unit's marks, for what carries the unit's program.
+    /// What a unit may have of our own environment, with its marks, for what carries the unit's program.
     pub(super) fn marked(&self, unit: &UnitName) -> Vec<(OsString, OsString)> {
         let marks = environment::marks(unit, &self.instance);
-        std::env::vars_os().chain(marks).collect()
+        let inherited = std::env::vars_os().filter(|(name, _)| !environment::is_ours_alone(name));
+        inherited.chain(marks).collect()
     }
 
     /// The environment of a unit's next process. Reads its environment file, on a thread of its

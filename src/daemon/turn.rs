@@ -14,7 +14,7 @@ use super::shared::{Shared, chain};
 use super::signals::{Signal, Signals};
 use super::waiters::Waiter;
 use super::{RunError, publish};
-use crate::decide::{Action, Event, Mono, Now, Watchdog};
+use crate::decide::{Action, Entry, Event, Mono, Now, Watchdog};
 use crate::protocol::{DaemonStatus, PlanStatus, RebootStatus, Status};
 use crate::world::boot::Boot;
 use crate::world::clock::{self, rfc3339};
@@ -200,7 +200,13 @@ impl Daemon {
         self.ready = true;
         self.last_tick = now.mono;
         let units = self.watchdog.names().count();
-        tracing::info!(units, pid = std::process::id(), "ready");
+        let pid = std::process::id();
+        tracing::info!(units, pid, "ready");
+        self.shared.journal(Entry {
+            unit: None,
+            event: "ready",
+            why: format!("pid {pid}, units: {units}"),
+        });
         said_to_systemd(self.notifier.ready());
     }
 

@@ -167,21 +167,21 @@ fn unit_view(name: &UnitName, unit: &Unit, now: Now) -> UnitView {
 fn state_view(unit: &Unit, now: Mono) -> (StateView, Option<(Duration, &'static str)>) {
     let then = |at: Mono, what| Some((at.since(now), what));
     match &unit.state {
-        State::Unseen(at) => (StateView::Waiting, then(*at, "looked at again")),
+        State::Unseen(at) => (StateView::Waiting, then(*at, "looks again")),
         State::Stopped => (StateView::Stopped, None),
         State::Waiting(Wait::Until(at) | Wait::Cap(at) | Wait::Turn(at)) => {
-            (StateView::Waiting, then(*at, "started"))
+            (StateView::Waiting, then(*at, "starts"))
         }
         State::Waiting(Wait::For(_)) => (StateView::Waiting, None),
         State::Starting => (StateView::Starting, None),
         State::Up if unit.ready => (StateView::Up, None),
         State::Up => {
-            let wake = unit.ready_by.and_then(|at| then(at, "restarted unless ready"));
+            let wake = unit.ready_by.and_then(|at| then(at, "restarts unless ready"));
             (StateView::Starting, wake)
         }
         State::Stopping(_) => (StateView::Stopping, None),
         State::Held => (StateView::Held, None),
-        State::GivenUp(at) => (StateView::GivenUp, at.and_then(|at| then(at, "tried once more"))),
+        State::GivenUp(at) => (StateView::GivenUp, at.and_then(|at| then(at, "tries again"))),
     }
 }
 

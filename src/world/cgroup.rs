@@ -105,6 +105,13 @@ impl Cgroups {
             }
         }
     }
+
+    /// Removes our part of the tree if nobody lives there: nothing of it is needed again.
+    pub fn remove(&self) {
+        self.tidy();
+        // It stays where somebody does live there.
+        let _ = fs::remove_dir(&self.directory);
+    }
 }
 
 /// What our part of the tree is called, before the instance.

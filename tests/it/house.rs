@@ -275,12 +275,7 @@ impl House {
 
     /// Every living process that carries this house's marks.
     pub(crate) fn inhabitants(&self) -> Vec<i32> {
-        let mark = format!("SUPERVISOR_INSTANCE={}", self.instance());
-        let carries = |pid: &i32| {
-            let environment = std::fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
-            environment.split(|byte| *byte == 0).any(|pair| pair == mark.as_bytes())
-        };
-        processes().into_iter().filter(|pid| lives(*pid)).filter(carries).collect()
+        marked(&self.instance())
     }
 
     fn instance(&self) -> String {
@@ -293,6 +288,16 @@ impl House {
         let left = self.inhabitants();
         assert!(left.is_empty(), "left over: {left:?}");
     }
+}
+
+/// Every living process that carries the marks of this instance.
+pub(crate) fn marked(instance: &str) -> Vec<i32> {
+    let mark = format!("SUPERVISOR_INSTANCE={instance}");
+    let carries = |pid: &i32| {
+        let environment = std::fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
+        environment.split(|byte| *byte == 0).any(|pair| pair == mark.as_bytes())
+    };
+    processes().into_iter().filter(|pid| lives(*pid)).filter(carries).collect()
 }
 
 impl Drop for House {

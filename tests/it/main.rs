@@ -7,16 +7,19 @@
 )]
 
 mod house;
+mod tmux;
 
 mod bad_input;
 mod boot;
 mod cli;
 mod commanded;
+mod demo;
 mod dependencies;
 mod docs;
 mod logs;
 mod operators;
 mod reload;
 mod services;
+mod sessions;
 mod simulator;
 mod systemd;

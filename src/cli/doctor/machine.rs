@@ -26,7 +26,7 @@ pub(super) fn checks(config: Option<&Config>) -> Vec<Check> {
         config.is_some_and(|config| config.units.values().any(|unit| unit.memory_max.is_some()));
     let boot_id = config.map_or(Path::new(BOOT_ID), |config| &config.supervisor.boot_id_file);
     let mut checks = vec![
-        tmux(on_path("tmux", &[]).and_then(|_| answer("tmux", &["-V"]).ok()), sessions),
+        tmux_now(sessions),
         git(),
         boot(boot_id),
         cgroups(config),
@@ -39,10 +39,15 @@ pub(super) fn checks(config: Option<&Config>) -> Vec<Check> {
     checks
 }
 
+/// The tmux of this machine.
+pub(super) fn tmux_now(sessions: bool) -> Check {
+    tmux(on_path("tmux", &[]).and_then(|_| answer("tmux", &["-V"]).ok()), sessions)
+}
+
 /// Judges what `tmux -V` said.
 fn tmux(said: Option<String>, sessions: bool) -> Check {
     const NAME: &str = "tmux";
-    let remedy = "install tmux 3.3 or later: sessions live in it";
+    let remedy = "install the package tmux, 3.3 or later: sessions live in it";
     let Some(said) = said else {
         let finding = "not found on PATH";
         return if sessions {

@@ -62,12 +62,9 @@ fn restarts(unit: &UnitStatus) -> String {
     let restarts = unit.restarts;
     match restarts.window {
         0 => format!("{} in this boot", restarts.total),
+        1 => format!("{} in this boot; 1 death counts towards a crash loop", restarts.total),
         window => {
-            let counting = if window == 1 { "counts" } else { "count" };
-            format!(
-                "{} in this boot, of which {window} {counting} towards a crash loop",
-                restarts.total
-            )
+            format!("{} in this boot; {window} deaths count towards a crash loop", restarts.total)
         }
     }
 }

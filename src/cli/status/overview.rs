@@ -13,6 +13,9 @@ use crate::protocol::{NextWake, PlanStatus, RestartCount, Status, UnitStatus};
 /// A boot id is told apart from the others by its beginning.
 const BOOT_ID_SHOWN: usize = 8;
 
+/// On narrower terminals the kind of a unit, which its owner knows, and some words make room for why.
+const WIDE: usize = 100;
+
 /// Everything.
 pub(super) fn text(status: &Status, view: &View) -> String {
     let mut text = head(status, view);
@@ -98,18 +101,22 @@ fn tally(units: &[UnitStatus]) -> Cell {
 
 fn table(status: &Status, view: &View) -> String {
     let name_head = if view.is_terminal() { "  NAME" } else { "NAME" };
-    let heads = [name_head, "KIND", "STATE", "READING", "PID", "SINCE", "RESTARTS", "WHY/NEXT"];
+    let narrow = view.width.is_some_and(|width| width < WIDE);
+    let (kind_head, since_head) = if narrow { ("", "FOR") } else { ("KIND", "SINCE") };
+    let heads =
+        [name_head, kind_head, "STATE", "READING", "PID", since_head, "RESTARTS", "NEXT/WHY"];
+    let told = if narrow { since } else { relative };
     let rows = status
         .units
         .iter()
         .map(|unit| {
             [
                 name(unit, view),
-                Cell::new(FAINT, &unit.kind),
+                if narrow { Cell::default() } else { Cell::new(FAINT, &unit.kind) },
                 state(unit),
                 reading(unit),
                 Cell::new(PLAIN, &unit.pid.map_or_else(|| "-".to_owned(), |pid| pid.to_string())),
-                Cell::new(PLAIN, &relative(&unit.since, view.now)),
+                Cell::new(PLAIN, &told(&unit.since, view.now)),
                 restarts(unit.restarts),
                 why(unit, view.now),
             ]
@@ -167,21 +174,19 @@ pub(super) fn reading(unit: &UnitStatus) -> Cell {
     Cell::new(style, &words(&unit.reading))
 }
 
+/// Of one that dies often the number stands out; how often lately is told in the view of one unit.
 fn restarts(restarts: RestartCount) -> Cell {
     match restarts {
         RestartCount { total: 0, window: 0 } => Cell::new(FAINT, "0"),
         RestartCount { total, window: 0 } => Cell::new(PLAIN, &total.to_string()),
-        RestartCount { total, window } => {
-            Cell::new(PLAIN, &total.to_string()).with(ODD, &format!("({window} lately)"))
-        }
+        RestartCount { total, window: _ } => Cell::new(ODD, &total.to_string()),
     }
 }
 
 fn why(unit: &UnitStatus, now: Timestamp) -> Cell {
-    let mut pieces = vec![(PLAIN, unit.why.clone())];
-    if let Some(next) = &unit.next_wake {
-        pieces.push((BUSY, next_words(next, now)));
-    }
+    // What comes next is short, and must not be what a narrow terminal cuts off.
+    let next = unit.next_wake.iter().map(|next| (BUSY, next_words(next, now)));
+    let mut pieces: Vec<_> = next.chain([(PLAIN, unit.why.clone())]).collect();
     if unit.changed {
         pieces.push((ODD, "changed, at next start".to_owned()));
     }

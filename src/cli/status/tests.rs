@@ -22,6 +22,12 @@ fn a_terminal_gets_marks_and_no_line_of_a_unit_wider_than_it() {
 }
 
 #[test]
+fn a_narrow_terminal_makes_room_for_what_comes_next() {
+    let shown = plain(&zoo(), None, Some(80));
+    assert_eq!(shown, include_str!("tests/narrow.txt"));
+}
+
+#[test]
 fn one_unit_is_shown_with_everything_that_is_known() {
     assert_eq!(plain(&zoo(), Some("builder"), None), include_str!("tests/builder.txt"));
     assert_eq!(plain(&zoo(), Some("adversary"), None), include_str!("tests/adversary.txt"));

@@ -1,6 +1,6 @@
 //! tmux: one server per session, and what is done to the one pane in it. In reading order:
 //! [`Tmux`] is the program, [`Server`] one running server (`start`, `reconnect`, `kill`), its
-//! further methods the pane (`state`, `exit_of`, `capture`, `respawn`, keys, `type_and_confirm`),
+//! further methods the pane (`state`, `last_words`, `capture`, `respawn`, keys, `type_and_confirm`),
 //! and [`Control`] the connection that all of them speak over.
 //!
 //! Not here: when any of this is to happen, how a child process is made ([`Spawner`] is handed
@@ -28,7 +28,7 @@ use std::os::fd::OwnedFd;
 use crate::decide::Process;
 
 pub use control::{Control, ControlError, Notifications};
-pub use pane::{Cursor, PaneProgram, PaneState};
+pub use pane::{Cursor, LastWords, PaneProgram, PaneState};
 pub use quote::Words;
 pub use server::{ReconnectError, Server, ServerSpec, Size, StartError, Up};
 pub use typing::Untyped;

@@ -16,8 +16,8 @@ use super::quote::Words;
 use super::{Server, process};
 use crate::decide::{Exit, Process};
 
-/// How often tmux is asked again how a program ended: 1, 2, 4 … ms between, half a second in all.
-const EXIT_LOOKS: u32 = 9;
+/// How often tmux is asked how a program ended: 1, 2, 4 … ms between, half a second in all.
+const EXIT_LOOKS: u32 = 10;
 
 /// The program in a pane.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,7 +25,7 @@ pub struct PaneProgram {
     /// Its pid, as tmux says.
     pub pid: i32,
     /// The same with its start time; `None` if it had ended, and tmux had reaped it, before
-    /// anybody could look. Then [`Server::exit_of`] still says how.
+    /// anybody could look. Then [`Server::last_words`] still says how.
     pub process: Option<Process>,
 }
 
@@ -33,6 +33,15 @@ impl PaneProgram {
     pub(super) fn look(pid: i32, server: Process) -> Self {
         Self { pid, process: process::identify_child(pid, server) }
     }
+}
+
+/// What is left of a program that has ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LastWords {
+    /// How it ended.
+    pub exit: Exit,
+    /// All it has shown, what has scrolled away included; `None` if the pane is another's by now.
+    pub screen: Option<String>,
 }
 
 /// A pane as tmux sees it.
@@ -71,27 +80,27 @@ impl Server {
         read_state(&answer)
     }
 
-    /// How the program `pid` ended. To be asked when its pidfd has fired: tmux before 3.6 loses
-    /// one in ten notices of a child's death, and a SIGCHLD sent to it makes it look again.
-    /// [`Exit::Unknown`] if the pane runs something else by now, or tmux cannot tell.
+    /// How the program `pid` ended, and everything it showed. To be asked when its pidfd has fired:
+    /// tmux before 3.6 loses one in ten notices of a child's death, and a SIGCHLD sent to it makes
+    /// it look again. [`Exit::Unknown`] if the pane runs something else by now, or tmux cannot tell.
     ///
     /// # Errors
     /// [`ControlError`].
-    pub async fn exit_of(&self, pid: i32) -> Result<Exit, ControlError> {
-        for look in 0..EXIT_LOOKS {
-            let state = self.state().await?;
-            if state.pid != pid {
-                return Ok(Exit::Unknown);
-            }
-            if let Some(exit) = state.exit {
-                return Ok(exit);
-            }
+    pub async fn last_words(&self, pid: i32) -> Result<LastWords, ControlError> {
+        let mut look = 0;
+        loop {
             self.remind_of_children();
-            if look > 0 {
-                sleep(Duration::from_millis(1 << look)).await;
+            let (state, screen) = self.look(true).await?;
+            if state.pid != pid {
+                return Ok(LastWords { exit: Exit::Unknown, screen: None });
             }
+            look += 1;
+            if state.exit.is_some() || look == EXIT_LOOKS {
+                let exit = state.exit.unwrap_or(Exit::Unknown);
+                return Ok(LastWords { exit, screen: Some(screen) });
+            }
+            sleep(Duration::from_millis(1 << (look - 1))).await;
         }
-        Ok(Exit::Unknown)
     }
 
     /// What the pane shows, trailing blanks removed: with `history` everything that has scrolled
@@ -105,8 +114,8 @@ impl Server {
     }
 
     /// Runs `argv` (at least two words, or tmux would hand the one to a shell) in the pane. The
-    /// visible screen is cleared, the history stays. A program that still runs there only gets a
-    /// SIGHUP: see first that it is gone.
+    /// last screen and all that has scrolled away are forgotten, so that the program begins with an
+    /// empty pane. A program that still runs there only gets a SIGHUP: see first that it is gone.
     ///
     /// # Errors
     /// [`ControlError`].
@@ -115,6 +124,7 @@ impl Server {
         argv: &[OsString],
         directory: Option<&Path>,
     ) -> Result<PaneProgram, ControlError> {
+        let forget = ClearHistory::new().target_pane(self.pane().to_string());
         let respawn = RespawnPane::new().kill().target_pane(self.pane().to_string());
         let mut words = Words::from(respawn.build());
         if let Some(directory) = directory {
@@ -123,7 +133,8 @@ impl Server {
         let mut format = Formats::new();
         format.pane_pid();
         let ask = self.print(&format.to_string());
-        let answers = self.control.sequence(vec![words.and(["--"]).and(argv), ask]).await?;
+        let commands = vec![forget.build().into(), words.and(["--"]).and(argv), ask];
+        let answers = self.control.sequence(commands).await?;
         let answer = answers.last().map(|answer| String::from_utf8_lossy(answer).into_owned());
         let answer = answer.unwrap_or_default();
         let Ok(pid) = answer.trim().parse() else {
@@ -159,26 +170,14 @@ impl Server {
         Ok(())
     }
 
-    /// The visible screen, one string per row, and the state of the same moment.
-    pub(super) async fn look(&self) -> Result<(PaneState, String), ControlError> {
-        let commands = vec![self.state_words(), self.capture_words(false, false)];
+    /// The screen, one string per row, and the state of the same moment.
+    pub(super) async fn look(&self, history: bool) -> Result<(PaneState, String), ControlError> {
+        let commands = vec![self.state_words(), self.capture_words(history, false)];
         let answers = self.control.sequence(commands).await?;
         let [state, screen] = &answers[..] else {
             return Err(strange(String::new()));
         };
         Ok((read_state(state)?, read_screen(screen)))
-    }
-
-    /// Everything that has been shown; what has scrolled away is then forgotten, so that the next
-    /// program of the pane begins with an empty history.
-    ///
-    /// # Errors
-    /// [`ControlError`].
-    pub async fn take_screen(&self) -> Result<String, ControlError> {
-        let forget = ClearHistory::new().target_pane(self.pane().to_string());
-        let commands = vec![self.capture_words(true, false), forget.build().into()];
-        let answers = self.control.sequence(commands).await?;
-        Ok(answers.first().map(|answer| read_screen(answer)).unwrap_or_default())
     }
 
     fn state_words(&self) -> Words {

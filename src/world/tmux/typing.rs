@@ -65,7 +65,7 @@ impl Server {
         if let Some(control) = text.chars().find(|c| c.is_control()) {
             return Err(Untyped::Control(control));
         }
-        let (state, screen) = self.look().await?;
+        let (state, screen) = self.look(false).await?;
         if state.dead {
             return Err(Untyped::Dead);
         }
@@ -95,7 +95,7 @@ impl Server {
         let deadline = Instant::now() + ECHO_CEILING;
         let mut pause = LOOK_FIRST;
         loop {
-            let (state, screen) = self.look().await?;
+            let (state, screen) = self.look(false).await?;
             let sight = Sight::new(&state, &screen);
             if wanted(&sight) {
                 return Ok(Some(sight));

@@ -31,7 +31,8 @@ async fn a_program_that_exits_at_once_leaves_its_status() {
     for code in 0..10 {
         let server = house.shell(&format!("exit {code}")).await;
         let pid = server.program().pid;
-        until("a status", async || server.exit_of(pid).await.unwrap() == Exit::Code(code)).await;
+        until("a status", async || server.last_words(pid).await.unwrap().exit == Exit::Code(code))
+            .await;
         assert!(server.state().await.unwrap().dead);
     }
 }
@@ -44,7 +45,7 @@ async fn the_last_screen_of_a_dead_program_stays_as_it_was() {
     let before = server.capture(true, false).await.unwrap();
     server.send_key("Enter").await.unwrap();
     let pid = server.program().pid;
-    until("its exit", async || server.exit_of(pid).await.unwrap() == Exit::Code(7)).await;
+    until("its exit", async || server.last_words(pid).await.unwrap().exit == Exit::Code(7)).await;
     assert_eq!(server.capture(true, false).await.unwrap(), before);
 }
 
@@ -141,7 +142,7 @@ async fn a_killed_program_is_always_explained_and_replaced() {
         let process = server.program().process.unwrap();
         kill(process, Signal::KILL);
         ended(process).await;
-        let exit = server.exit_of(process.pid).await.unwrap();
+        let exit = server.last_words(process.pid).await.unwrap().exit;
         assert_eq!(exit, Exit::Signal(9), "in round {round}");
         let next = server.respawn(&words(&["/bin/sleep", "1000"]), None).await.unwrap();
         assert_ne!(next.pid, process.pid);
@@ -151,8 +152,8 @@ async fn a_killed_program_is_always_explained_and_replaced() {
     let process = server.program().process.unwrap();
     kill(process, Signal::TERM);
     ended(process).await;
-    assert_eq!(server.exit_of(process.pid).await.unwrap(), Exit::Signal(15));
-    assert_eq!(server.exit_of(process.pid + 1).await.unwrap(), Exit::Unknown);
+    assert_eq!(server.last_words(process.pid).await.unwrap().exit, Exit::Signal(15));
+    assert_eq!(server.last_words(process.pid + 1).await.unwrap().exit, Exit::Unknown);
 }
 
 #[tokio::test]
@@ -166,7 +167,7 @@ async fn a_status_that_tmux_lost_is_learnt_by_reminding_it() {
     assert_eq!(server.state().await.unwrap().exit, None);
     kill(process, Signal::KILL);
     ended(process).await;
-    assert_eq!(server.exit_of(process.pid).await.unwrap(), Exit::Signal(9));
+    assert_eq!(server.last_words(process.pid).await.unwrap().exit, Exit::Signal(9));
 }
 
 #[tokio::test]
@@ -371,8 +372,10 @@ async fn a_program_that_cannot_be_run_says_so_on_its_pane() {
     for (launch, code, says) in cases {
         let file = launch.write(&house.path("launch"), &unit).unwrap();
         let program = server.respawn(&exec_unit(&file), None).await.unwrap();
-        until("its exit", async || server.exit_of(program.pid).await.unwrap() == Exit::Code(code))
-            .await;
+        until("its exit", async || {
+            server.last_words(program.pid).await.unwrap().exit == Exit::Code(code)
+        })
+        .await;
         let screen = server.capture(false, true).await.unwrap();
         assert!(screen.contains(&format!("supervisor exec-unit: {says}")), "{screen}");
     }

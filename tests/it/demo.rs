@@ -1,0 +1,206 @@
+//! `supervisor demo`, which is itself a test of the whole: it must happen in full, and leave nothing.
+
+use std::io::{BufRead, BufReader, Read};
+use std::os::unix::fs::{PermissionsExt, chown};
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdout, Command, Stdio};
+
+use agent_supervisor::daemon::instance;
+
+use crate::house::{kill, lives, marked};
+
+const STEPS: usize = 8;
+const CHECKS: usize = 16;
+
+/// Owns nothing on any machine.
+const NOBODY: u32 = 65534;
+
+/// A place where demos make their scratch folders.
+struct Place {
+    folder: tempfile::TempDir,
+    user: Option<u32>,
+}
+
+impl Place {
+    fn new() -> Self {
+        let folder = tempfile::Builder::new().prefix("sv").tempdir_in("/tmp").expect("a folder");
+        Self { folder, user: None }
+    }
+
+    fn of_nobody() -> Self {
+        let place = Self { user: Some(NOBODY), ..Self::new() };
+        chown(place.folder.path(), place.user, place.user).expect("a folder");
+        place
+    }
+
+    fn demo(&self, words: &[&str]) -> Command {
+        let mut command = Command::new(self.binary());
+        command.arg("demo").args(words).stdin(Stdio::null()).current_dir("/");
+        command.env("TMPDIR", self.folder.path()).env("HOME", "/nonexistent");
+        if let Some(user) = self.user {
+            command.uid(user).gid(user);
+        }
+        command
+    }
+
+    /// The folder we are built in may be closed to others.
+    fn binary(&self) -> PathBuf {
+        let built = Path::new(env!("CARGO_BIN_EXE_supervisor"));
+        if self.user.is_none() {
+            return built.to_owned();
+        }
+        let copy = self.folder.path().join("supervisor");
+        std::fs::copy(built, &copy).expect("a copy of the binary");
+        std::fs::set_permissions(&copy, PermissionsExt::from_mode(0o755)).expect("a program");
+        copy
+    }
+
+    /// The scratch folders there are.
+    fn scratch(&self) -> Vec<PathBuf> {
+        let entries = std::fs::read_dir(self.folder.path()).expect("a folder");
+        let paths = entries.map(|entry| entry.expect("an entry").path());
+        paths.filter(|path| path.is_dir()).collect()
+    }
+}
+
+/// The state directory that the first line of a demo leads to.
+fn state(told: &str) -> PathBuf {
+    let folder = told.lines().next().and_then(|line| line.split_once(" in "));
+    PathBuf::from(folder.expect("the folder").1).join("state")
+}
+
+fn happens_in_full(place: &Place) {
+    let output = place.demo(&[]).output().expect("the binary");
+    let told = String::from_utf8(output.stdout).expect("UTF-8");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{told}\n{said}");
+    for step in 1..=STEPS {
+        assert!(told.lines().any(|line| line.starts_with(&format!("{step}  "))), "{told}");
+    }
+    assert_eq!(told.matches("   ✓ ").count(), CHECKS, "{told}");
+    let end = format!("All of it happened: {STEPS} steps, {CHECKS} checks");
+    assert!(told.contains(&end) && told.contains("Nothing is left."), "{told}");
+    assert!(!told.contains('\u{1b}'), "a pipe gets no colours: {told}");
+    assert_eq!(said, "");
+    assert_eq!(place.scratch(), Vec::<PathBuf>::new());
+    assert_eq!(marked(&instance(&state(&told))), Vec::<i32>::new());
+    let part = format!("supervisor-{}", instance(&state(&told)));
+    for root in ["/sys/fs/cgroup", "/sys/fs/cgroup/unified"] {
+        assert!(!Path::new(root).join(&part).exists(), "{root}/{part} is left");
+    }
+}
+
+/// A demo that runs, as far as its output has been read.
+struct Running {
+    child: Child,
+    out: BufReader<ChildStdout>,
+    told: String,
+}
+
+impl Running {
+    fn new(mut command: Command) -> Self {
+        let piped = command.stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0);
+        let mut child = piped.spawn().expect("the binary");
+        let out = BufReader::new(child.stdout.take().expect("its output"));
+        Self { child, out, told: String::new() }
+    }
+
+    fn until(&mut self, what: &str) {
+        while !self.told.contains(what) {
+            let read = self.out.read_line(&mut self.told).expect("its output");
+            assert!(read > 0, "it ended before {what:?}: {}", self.told);
+        }
+    }
+
+    /// Interrupts it as a terminal does, with all of its process group; its exit code, and what it said on standard error.
+    fn interrupt(mut self) -> (Option<i32>, String, String) {
+        kill(-self.child.id().cast_signed(), "INT");
+        self.out.read_to_string(&mut self.told).expect("its output");
+        let output = self.child.wait_with_output().expect("its end");
+        (output.status.code(), self.told, String::from_utf8_lossy(&output.stderr).into_owned())
+    }
+}
+
+#[test]
+fn the_demo_happens_in_full_and_leaves_nothing() {
+    happens_in_full(&Place::new());
+}
+
+#[test]
+fn the_demo_happens_in_full_for_a_user_without_rights() {
+    if nix::unistd::geteuid().is_root() {
+        happens_in_full(&Place::of_nobody());
+    }
+}
+
+#[test]
+fn an_interrupted_demo_leaves_nothing_wherever_it_is() {
+    // While a session works, while no supervisor runs, while a service dies again and again.
+    for moment in ["supervisor tell", "no supervisor runs", "broken      exited"] {
+        let place = Place::new();
+        let mut demo = Running::new(place.demo(&[]));
+        demo.until(moment);
+        let (code, told, said) = demo.interrupt();
+        assert_eq!(code, Some(1), "{moment}: {told}\n{said}");
+        assert!(said.contains("interrupted: everything is ended and removed"), "{said}");
+        assert_eq!(place.scratch(), Vec::<PathBuf>::new(), "{moment}");
+        assert_eq!(marked(&instance(&state(&told))), Vec::<i32>::new(), "{moment}");
+    }
+}
+
+#[test]
+fn a_kept_demo_runs_on_and_says_how_to_end_it() {
+    let place = Place::new();
+    let output = place.demo(&["--keep"]).output().expect("the binary");
+    let told = String::from_utf8(output.stdout).expect("UTF-8");
+    assert!(output.status.success(), "{told}");
+    let state = state(&told);
+    assert!(!marked(&instance(&state)).is_empty(), "{told}");
+
+    let told_to_end = told.lines().find(|line| line.contains("stop --all")).expect("how to end it");
+    let ended = Command::new("sh").args(["-c", told_to_end]).output().expect("a shell");
+    assert!(ended.status.success(), "{told_to_end}: {ended:?}");
+    let words: Vec<&str> = told_to_end.split_whitespace().collect();
+    let pid = words.iter().position(|word| *word == "kill").and_then(|at| words.get(at + 1));
+    let pid = pid.and_then(|pid| pid.parse().ok()).expect("the daemon's pid");
+    while lives(pid) {
+        std::thread::yield_now();
+    }
+    assert_eq!(marked(&instance(&state)), Vec::<i32>::new());
+    assert_eq!(place.scratch(), Vec::<PathBuf>::new());
+}
+
+#[test]
+fn without_tmux_nothing_begins_and_the_package_is_named() {
+    let place = Place::new();
+    let output = place.demo(&[]).env("PATH", "/nonexistent").output().expect("the binary");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(said.contains("install the package tmux"), "{said}");
+    assert!(output.stdout.is_empty());
+    assert_eq!(place.scratch(), Vec::<PathBuf>::new());
+}
+
+#[test]
+fn what_does_not_happen_is_named_and_its_folder_kept() {
+    let place = Place::new();
+    // A shell that ends at once is no service that becomes ready.
+    let bin = place.folder.path().join("bin");
+    std::fs::create_dir(&bin).expect("a folder");
+    std::fs::write(bin.join("sh"), "#!/bin/sh\nexit 3\n").expect("a program");
+    std::fs::set_permissions(bin.join("sh"), PermissionsExt::from_mode(0o755)).expect("a program");
+    let path = std::env::var("PATH").expect("a PATH");
+    let path = format!("{}:{path}", bin.display());
+    let output = place.demo(&[]).env("PATH", path).output().expect("the binary");
+    let told = String::from_utf8_lossy(&output.stdout);
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{told}\n{said}");
+    let state = state(&told);
+    assert!(told.contains("✗ counter comes up: crash loop"), "{told}");
+    assert!(told.contains("counter: exited - exited with 3"), "the daemon's words: {told}");
+    assert!(said.contains("step 1 of the demo did not happen"), "{said}");
+    assert!(said.contains(&state.parent().expect("a folder").display().to_string()), "{said}");
+    assert!(state.join("events.jsonl").exists());
+    assert_eq!(marked(&instance(&state)), Vec::<i32>::new());
+}
