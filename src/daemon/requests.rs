@@ -84,8 +84,8 @@ impl Daemon {
         answer: oneshot::Sender<Answer>,
         request: impl FnOnce(Vec<UnitName>) -> Request,
     ) {
-        let (names, answer) = match self.resolve(units) {
-            Ok(names) => (names, answer),
+        let names = match self.resolve(units, goal) {
+            Ok(names) => names,
             Err(refusal) => return reply(answer, refusal),
         };
         let listed: Vec<_> = names.iter().map(UnitName::as_str).collect();
@@ -95,11 +95,24 @@ impl Daemon {
         self.waiters.push(Waiter::new(names, goal, deadline, answer));
     }
 
-    fn resolve(&self, units: &Units) -> Result<Vec<UnitName>, Answer> {
-        if units.all {
-            return Ok(self.watchdog.names().cloned().collect());
+    fn resolve(&self, units: &Units, goal: Goal) -> Result<Vec<UnitName>, Answer> {
+        let names = match units.all {
+            true => self.watchdog.names().cloned().collect(),
+            false => {
+                units.units.iter().map(|unit| self.known(unit)).collect::<Result<Vec<_>, _>>()?
+            }
+        };
+        if goal == Goal::Down {
+            return Ok(names);
         }
-        units.units.iter().map(|unit| self.known(unit)).collect()
+        let (retired, there): (Vec<_>, Vec<_>) =
+            names.into_iter().partition(|name| self.watchdog.is_retired(name));
+        match retired.first() {
+            Some(name) if !units.all => Err(Answer::Failed {
+                why: format!("{name} is in the config no longer: it can only be stopped"),
+            }),
+            Some(_) | None => Ok(there),
+        }
     }
 
     fn known(&self, unit: &str) -> Result<UnitName, Answer> {

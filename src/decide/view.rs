@@ -88,6 +88,11 @@ impl Watchdog {
         self.units.values().all(seen)
     }
 
+    /// Whether a unit is in no config any more: it can be stopped, but not be started again.
+    pub fn is_retired(&self, name: &UnitName) -> bool {
+        self.units.get(name).is_some_and(|unit| unit.retired)
+    }
+
     /// Whether nothing of any unit is left, and nothing is to be started.
     pub fn is_all_down(&self) -> bool {
         self.units.values().all(|unit| outcome_down(unit) == Outcome::Reached)

@@ -128,8 +128,7 @@ impl Watchdog {
                 (names, "stop")
             }
             Request::Restart { units: names, fresh } => {
-                // One that no config names could be ended, but not be started again.
-                for unit in self.named(&names).filter(|unit| !unit.retired) {
+                for unit in self.named(&names) {
                     unit.wish_up(now);
                     // What was not seen yet may live, though no record knows of it.
                     if unit.born.is_some() || matches!(unit.state, State::Unseen(_)) {

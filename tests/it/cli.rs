@@ -50,6 +50,22 @@ impl House {
         })
     }
 
+    /// A daemon that says one thing to each of its callers, and gives back their requests.
+    fn daemon_of<const N: usize>(&self, says: [&str; N]) -> JoinHandle<Vec<String>> {
+        let listener = UnixListener::bind(self.path("run/control.sock")).expect("a socket");
+        let says = says.map(|line| format!("{line}\n"));
+        std::thread::spawn(move || {
+            let answer = |line: String| {
+                let (stream, _) = listener.accept().expect("a caller");
+                let mut request = String::new();
+                BufReader::new(&stream).read_line(&mut request).expect("a request");
+                (&stream).write_all(line.as_bytes()).expect("the caller listens");
+                request
+            };
+            says.into_iter().map(answer).collect()
+        })
+    }
+
     fn supervisor(&self, words: &[&str]) -> Command {
         let mut command = supervisor(words);
         command.env("SUPERVISOR_CONFIG", self.path("config.toml"));
@@ -250,10 +266,12 @@ fn a_newer_daemon_and_a_garbled_one_are_told_apart() {
 #[test]
 fn reload_names_this_binary_and_this_configuration() {
     let house = House::new();
-    let daemon = house.daemon(&[r#"{"v":1,"answer":"done"}"#]);
-    succeeds(&house.run(&["reload"]));
-    let asked: serde_json::Value =
-        serde_json::from_str(&daemon.join().expect("it ended")).expect("JSON");
+    let after = STATUS.replace("\"pid\":7,", "\"pid\":7,\"image\":2,");
+    let daemon = house.daemon_of([STATUS, r#"{"v":1,"answer":"done"}"#, STATUS, &after]);
+    let said = succeeds(&house.run(&["reload"]));
+    assert_eq!(said, "reloaded: version 0.1.0, still pid 7\n");
+    let asked = daemon.join().expect("it ended");
+    let asked: serde_json::Value = serde_json::from_str(&asked[1]).expect("JSON");
     assert_eq!(asked["config"], house.path("config.toml").to_str().expect("text"));
     let binary = asked["binary"].as_str().expect("a path");
     assert!(Path::new(binary).is_absolute() && binary.ends_with("supervisor"), "{binary}");

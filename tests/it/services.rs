@@ -206,7 +206,7 @@ fn a_service_that_exits_at_once_for_ever_is_given_up_and_start_brings_it_back() 
     let mut house = House::running(&script("web", text, keys));
     let unit = house.wait_unit("web", "is given up", |unit| unit.state == "given_up");
     assert!(unit.why.contains("crash loop: exited with 3"), "{}", unit.why);
-    assert!(unit.next_wake.is_some_and(|wake| wake.why.contains("tried once more")));
+    assert!(unit.next_wake.is_some_and(|wake| wake.why.contains("tries again")));
     assert_eq!(house.log("web").lines().count(), 4);
 
     // A new daemon does not forget.
