@@ -32,6 +32,9 @@ const CONNECT_AGAIN_FROM: Duration = Duration::from_millis(100);
 /// The longest of these waits: a server that hangs may do so for hours.
 const CONNECT_AGAIN_TO: Duration = Duration::from_secs(60);
 
+/// This part of the grace is for the hang-up, the rest for SIGTERM.
+const HANG_UP_PART: u32 = 4;
+
 /// The hands of one session.
 pub(super) struct Session {
     shared: Rc<Shared>,
@@ -283,9 +286,12 @@ impl Session {
         let mut group = self.shared.group(&self.unit.name);
         let server = self.server();
         group.spare = server.iter().map(|server| server.process()).collect();
-        // A shell at its prompt is deaf to SIGTERM; a terminal that hangs up ends it.
-        group.signal(Signal::HUP).await;
-        group.end(grace, KILL_CEILING).await.map_err(|error| error.to_string())?;
+        // A shell at its prompt is deaf to SIGTERM; a terminal that hangs up ends it. An editor
+        // that gets the one while it heeds the other asks a question that nobody answers.
+        if !group.ask(Signal::HUP, grace / HANG_UP_PART).await {
+            let rest = grace - grace / HANG_UP_PART;
+            group.end(rest, KILL_CEILING).await.map_err(|error| error.to_string())?;
+        }
         let _ = tokio::time::timeout(TOLD_CEILING, self.watched.told()).await;
         self.link.stop();
         self.server.borrow_mut().take();

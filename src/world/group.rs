@@ -39,7 +39,8 @@ pub struct Group {
     /// Its main process, if it ever had one; it may be gone.
     pub main: Option<Process>,
     /// Members that are to live on, such as the tmux server when only its pane's tree must go.
-    /// They are no members here: never signalled, never waited for.
+    /// They are no members here, nor is who shares the session that one of them leads: never
+    /// signalled, never waited for.
     pub spare: Vec<Process>,
 }
 
@@ -62,27 +63,38 @@ impl Group {
             Some(Err(_)) | None => self.in_proc(),
         };
         let ours = std::process::id().cast_signed();
-        found.into_iter().filter(|p| p.pid != ours && !self.spare.contains(p)).collect()
+        found.into_iter().filter(|p| p.pid != ours && !self.is_spared(*p)).collect()
     }
 
-    /// Sends `signal` to every member, and says to how many; to nobody, if nobody could look.
-    pub async fn signal(&self, signal: Signal) -> usize {
-        let members = self.look().await.unwrap_or_default();
-        members.into_iter().filter(|member| send(*member, &[signal])).count()
+    /// Whether a process is to live on, or serves one that is. A tmux server forks helpers
+    /// (utempter at the end of a pane), which stay in its session; one that has not executed yet
+    /// still has the server's signal handlers, and hands a SIGTERM on to the server, which ends.
+    fn is_spared(&self, process: Process) -> bool {
+        self.spare.contains(&process)
+            || !self.spare.is_empty()
+                && procs::stat(process.pid).is_some_and(|stat| self.leads_spared(stat.session))
+    }
+
+    fn leads_spared(&self, session: i32) -> bool {
+        self.spare.iter().any(|spared| spared.pid == session)
     }
 
     /// Ends the group: `SIGTERM` to all and, to those who stay for longer than `grace`, `SIGKILL`.
-    /// Returns as soon as all are gone. Those are not told to end who come into being after the
-    /// signal, for they may be there to help; they too are gone in the end. Dropping this stops
-    /// it where it is.
+    /// Returns as soon as all are gone. Dropping this stops it where it is.
     ///
     /// # Errors
     /// Who was there still `ceiling` after the `SIGKILL`: the kernel itself cannot end them now.
     pub async fn end(&self, grace: Duration, ceiling: Duration) -> Result<(), StillAlive> {
-        if !grace.is_zero() && timeout(grace, self.ask()).await.is_ok() {
+        if self.ask(Signal::TERM, grace).await {
             return Ok(());
         }
         self.end_now(ceiling).await
+    }
+
+    /// Sends `signal` to all and waits for at most `grace`; says whether all are gone. Those are
+    /// not told to end who come into being after the signal, for they may be there to help.
+    pub async fn ask(&self, signal: Signal, grace: Duration) -> bool {
+        !grace.is_zero() && timeout(grace, self.gone_by(signal)).await.is_ok()
     }
 
     /// Ends the group with `SIGKILL`.
@@ -97,8 +109,8 @@ impl Group {
         })
     }
 
-    /// Returns when everyone has gone by itself.
-    async fn ask(&self) {
+    /// Returns when everyone has heard the signal and gone by itself.
+    async fn gone_by(&self, signal: Signal) {
         let mut told = BTreeSet::new();
         let mut pause = Pause::new();
         loop {
@@ -109,7 +121,7 @@ impl Group {
                 for member in &members {
                     if told.insert(*member) {
                         // A stopped process hears nothing before it is continued.
-                        send(*member, &[Signal::TERM, Signal::CONT]);
+                        send(*member, &[signal, Signal::CONT]);
                     }
                 }
                 ends(&members).await;
@@ -200,8 +212,11 @@ impl Group {
         let leads = |number: i32| main.is_some_and(|main| main.pid == number);
 
         let ours = std::process::id().cast_signed();
-        let is_outside = |p: Process| p.pid == ours || self.spare.contains(&p);
-        let living = all.iter().filter(|(s, _)| !s.is_dead() && !is_outside(s.process));
+        let is_outside = |s: &procs::Stat| {
+            let process = s.process;
+            process.pid == ours || self.spare.contains(&process) || self.leads_spared(s.session)
+        };
+        let living = all.iter().filter(|(s, _)| !s.is_dead() && !is_outside(s));
         let mut members = BTreeSet::new();
         let mut others = Vec::new();
         for (stat, marked) in living {

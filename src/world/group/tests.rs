@@ -139,7 +139,7 @@ async fn a_frozen_child_hears_the_polite_signal() {
     in_both_modes("frozen", async |mut house| {
         let script = "trap 'echo > told; exit 0' TERM; echo > up; while :; do sleep 0.01; done";
         let main = house.start(script, "up").await;
-        assert!(house.group.signal(Signal::STOP).await > 0);
+        assert!(stop(&house.group) > 0);
         house.group.end(LONG, CEILING).await.unwrap();
         assert!(!procs::is_alive(main) && house.path().join("told").exists());
     })
@@ -150,7 +150,7 @@ async fn a_frozen_child_hears_the_polite_signal() {
 async fn a_frozen_and_deaf_child_is_killed_after_the_grace() {
     in_both_modes("both", async |mut house| {
         let main = house.start("trap '' TERM; echo > up; while :; do sleep 0.01; done", "up").await;
-        house.group.signal(Signal::STOP).await;
+        stop(&house.group);
         house.group.end(SHORT, CEILING).await.unwrap();
         assert!(!procs::is_alive(main) && house.is_empty());
     })
@@ -212,18 +212,26 @@ async fn who_dropped_the_marks_is_found_by_its_session_or_its_parent() {
 }
 
 #[tokio::test]
-async fn a_spared_process_lives_on() {
+async fn a_spared_process_and_who_serves_it_live_on() {
     in_both_modes("spared", async |mut house| {
         let main = house.start("sleep 60 & echo > up; while :; do sleep 0.01; done", "up").await;
-        let spared = house.run("exec sleep 60");
+        // As a tmux server and the helper that it has just forked.
+        let spared = house.run("sleep 60 & helper=$!; echo $helper > helper; wait");
         spared.exec.result().await.unwrap();
+        let helper = loop {
+            let said = fs::read_to_string(house.path().join("helper")).unwrap_or_default();
+            if let Some(pid) = said.strip_suffix('\n') {
+                break procs::identify(pid.parse().unwrap()).unwrap();
+            }
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        };
         house.group.spare = vec![spared.process];
         house.group.end(LONG, CEILING).await.unwrap();
         assert!(!procs::is_alive(main) && house.is_empty());
-        assert!(procs::is_alive(spared.process));
+        assert!(procs::is_alive(spared.process) && procs::is_alive(helper));
 
         house.group.end_now(CEILING).await.unwrap();
-        assert!(procs::is_alive(spared.process));
+        assert!(procs::is_alive(spared.process) && procs::is_alive(helper));
         house.group.spare.clear();
         house.group.end_now(CEILING).await.unwrap();
         assert!(pidfd::gone(&spared.pidfd));
@@ -271,4 +279,10 @@ async fn the_marks_of_another_instance_are_not_ours() {
         assert!(house.group.members().contains(&main));
     })
     .await;
+}
+
+/// Freezes every member, and says how many there were.
+fn stop(group: &Group) -> usize {
+    let handles = group.members().into_iter().filter_map(|it| pidfd::open(it).ok().flatten());
+    handles.filter(|handle| pidfd::signal(handle, Signal::STOP).is_ok()).count()
 }
