@@ -26,14 +26,29 @@ impl Random {
 /// After any story: the daemon sees one program of each unit, in one terminal, over one link.
 fn is_at_peace(house: &House, units: &[(&str, &str)]) {
     for (unit, comm) in units {
+        let last = Last::default();
         house.wait_for(&format!("peace in {unit}"), || {
             let status = house.status()?;
             let seen = status.units.into_iter().find(|it| it.name == *unit)?;
+            let pane = house.tmux(unit, &["list-panes", "-aF", "#{pane_pid}"]);
+            let (called, links) = (house.called(comm), house.links_of(unit));
+            last.0.replace(format!("{seen:?}, pane {pane:?}, called {called:?}, links {links:?}"));
             let pid = seen.pid.filter(|_| seen.state == "up")?;
-            let pane = house.tmux(unit, &["list-panes", "-aF", "#{pane_pid}"])?;
-            let alone = house.called(comm) == [pid] && pane == pid.to_string();
-            (alone && house.links_of(unit).len() == 1).then_some(())
+            let alone = called == [pid] && pane? == pid.to_string();
+            (alone && links.len() == 1).then_some(())
         });
+    }
+}
+
+/// What was seen last, told if there was no peace.
+#[derive(Default)]
+struct Last(std::cell::RefCell<String>);
+
+impl Drop for Last {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("seen last: {}", self.0.borrow());
+        }
     }
 }
 
