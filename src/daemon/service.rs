@@ -142,7 +142,7 @@ impl Service {
         };
         let gated = fork(launch, leaf.as_ref()).map_err(|error| chain(&error))?;
         let process = gated.process;
-        self.shared.reaper.borrow_mut().expect(process);
+        self.shared.reaper.borrow_mut().expect_child(process);
         record.process = Some(process);
         let capped = self.shared.cap_memory(&self.unit, &[process.pid]).await;
         let anchor = Anchor {

@@ -303,11 +303,17 @@ impl Session {
     fn watch(self: &Rc<Self>, process: Process, handle: OwnedFd) {
         let this = Rc::clone(self);
         self.watched.watch(process, handle, async move |handle| {
-            let mut words = this.last_words(process.pid).await;
-            if words.exit == Exit::Unknown {
-                words.exit = this.shared.reaper.borrow_mut().exit_of(process, Some(&handle));
-            }
             let unit = this.unit.name.clone();
+            // The kernel knows without a word from tmux, unless it is an old one and tmux was
+            // faster. Then the next life is begun while the last screen is on its way: both go
+            // over the one connection, in this order.
+            let exit = this.shared.reaper.borrow_mut().exit_of(process, Some(&handle));
+            if exit != Exit::Unknown {
+                this.shared.post(Event::Exited { unit, process, exit });
+                let words = this.last_words(process.pid).await;
+                return this.keep(process.pid, &LastWords { exit, ..words });
+            }
+            let words = this.last_words(process.pid).await;
             this.shared.post(Event::Exited { unit, process, exit: words.exit });
             this.keep(process.pid, &words);
         });

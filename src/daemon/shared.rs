@@ -101,7 +101,11 @@ impl Shared {
         unwritten.push((clock::now(), entry));
         if unwritten.len() == 1 {
             let shared = Rc::clone(self);
-            tokio::task::spawn_local(async move { shared.write_journal() });
+            tokio::task::spawn_local(async move {
+                // Behind whatever is begun in this turn.
+                tokio::task::yield_now().await;
+                shared.write_journal();
+            });
         }
     }
 

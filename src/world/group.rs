@@ -191,7 +191,9 @@ impl Group {
 
     /// The members of the leaf, and the main process wherever it is.
     fn in_leaf(&self, leaf: &Leaf) -> std::io::Result<Vec<Process>> {
-        let found: Vec<Process> = leaf.members()?.into_iter().filter_map(procs::identify).collect();
+        // The one file that speaks for the cgroups within, too, spares a restart the others.
+        let pids = if leaf.is_empty()? { Vec::new() } else { leaf.members()? };
+        let found: Vec<Process> = pids.into_iter().filter_map(procs::identify).collect();
         let mut members = BTreeSet::new();
         if !found.is_empty() {
             // Who was in the leaf before and after it was identified is the one who is in it.

@@ -44,9 +44,14 @@ impl Reaper {
         Self::default()
     }
 
-    /// The status of this child will be asked for. To be called before it can have been swept:
-    /// right after the fork, or before the first sweep of a daemon that was executed anew. Of a
-    /// process that is not our child no note is taken: its pid might come back as a child's.
+    /// The status of this child, which we have just forked, will be asked for.
+    pub fn expect_child(&mut self, process: Process) {
+        self.expected.entry(process).or_default();
+    }
+
+    /// The status of this process will be asked for, if it is a child of ours: to be called before
+    /// the first sweep of a daemon that was executed anew. Of a process that is not our child no
+    /// note is taken: its pid might come back as a child's.
     pub fn expect(&mut self, process: Process) {
         let ours = std::process::id().cast_signed();
         if procs::stat(process.pid).is_some_and(|s| s.process == process && s.parent == ours) {

@@ -87,17 +87,19 @@ impl Server {
     /// # Errors
     /// [`ControlError`].
     pub async fn last_words(&self, pid: i32) -> Result<LastWords, ControlError> {
-        let mut look = 0;
+        let (mut look, mut seen) = (0, None);
         loop {
             self.remind_of_children();
             let (state, screen) = self.look(true).await?;
             if state.pid != pid {
-                return Ok(LastWords { exit: Exit::Unknown, screen: None });
+                // Respawned between two looks, by somebody who knew of the death already.
+                return Ok(LastWords { exit: Exit::Unknown, screen: seen });
             }
             look += 1;
+            seen = Some(screen);
             if state.exit.is_some() || look == EXIT_LOOKS {
                 let exit = state.exit.unwrap_or(Exit::Unknown);
-                return Ok(LastWords { exit, screen: Some(screen) });
+                return Ok(LastWords { exit, screen: seen });
             }
             sleep(Duration::from_millis(1 << (look - 1))).await;
         }
