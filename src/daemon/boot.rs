@@ -94,7 +94,7 @@ pub(super) async fn boot(config: Config) -> Result<Daemon, BootError> {
     let mut inherited = Inherited::take();
     let paths = config.supervisor.clone();
     make_folders(&paths.state_dir, &paths.runtime_dir)?;
-    let lock = inherited.lock(&paths.state_dir)?;
+    let lock = inherited.lock(&paths.state_dir).await?;
     for folder in ["", "logs"].map(|name| paths.state_dir.join(name)) {
         files::remove_leftovers(&folder);
     }

@@ -14,12 +14,16 @@ use tokio::io::AsyncReadExt as _;
 use super::RunError;
 use super::shared::chain;
 use crate::world::lock::{Lock, LockError};
+use crate::world::procs;
 use crate::world::spawn::{self, Launch, Stream};
 
 /// Names the descriptors that the next image is to take over: `LOCK,LISTENER`.
 const VARIABLE: &str = "SUPERVISOR_REEXEC";
 /// How long the new binary may take to check its config.
 const CHECK_CEILING: Duration = Duration::from_secs(20);
+/// How often a dying predecessor is looked at, and the pause between: two seconds in all.
+const DYING_LOOKS: u32 = 80;
+const DYING_PAUSE: Duration = Duration::from_millis(25);
 /// The longest complaint of a new binary that is passed on, in bytes.
 const COMPLAINT_MAX: u64 = 16 * 1024;
 
@@ -78,12 +82,22 @@ impl Inherited {
         Self { lock: next(), listener: next() }
     }
 
-    /// The lock of the state directory: the inherited one if it is that, else a new one.
-    pub(super) fn lock(&mut self, state_dir: &Path) -> Result<Lock, LockError> {
-        match self.lock.take() {
-            Some(fd) => Lock::from_fd(fd, state_dir).or_else(|_| Lock::take(state_dir)),
-            None => Lock::take(state_dir),
+    /// The lock of the state directory: the inherited one if it is that, else a new one. A
+    /// predecessor that was killed holds it until the kernel has taken its memory apart: that is
+    /// waited for.
+    pub(super) async fn lock(&mut self, state_dir: &Path) -> Result<Lock, LockError> {
+        if let Some(lock) = self.lock.take().and_then(|fd| Lock::from_fd(fd, state_dir).ok()) {
+            return Ok(lock);
         }
+        for _ in 0..DYING_LOOKS {
+            match Lock::take(state_dir) {
+                Err(LockError::Held { pid: Some(pid), .. }) if is_dying(pid) => {
+                    tokio::time::sleep(DYING_PAUSE).await;
+                }
+                taken => return taken,
+            }
+        }
+        Lock::take(state_dir)
     }
 
     /// The inherited control socket, if it is bound to `path`.
@@ -92,6 +106,11 @@ impl Inherited {
         let address = listener.local_addr().ok()?;
         (address.as_pathname() == Some(path) && path.exists()).then_some(listener)
     }
+}
+
+/// Whether nobody, or nobody who runs, has this pid.
+fn is_dying(pid: i32) -> bool {
+    procs::state(pid).is_none_or(|state| matches!(state, 'Z' | 'X' | 'x'))
 }
 
 /// Whether the name is one that only the daemon itself may see.

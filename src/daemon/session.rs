@@ -1,5 +1,7 @@
 //! A session in tmux: looked at, started, stopped, watched, typed into.
 
+mod link;
+
 use std::cell::RefCell;
 use std::ffi::OsString;
 use std::os::fd::OwnedFd;
@@ -11,26 +13,19 @@ use rustix::process::Signal;
 
 use super::shared::{KILL_CEILING, LeafSpawner, Shared, Slot, TOLD_CEILING, Watched, chain};
 use crate::config::Unit;
-use crate::decide::{Entry, Event, Exit, Look, Process, Record, Ticket};
+use crate::decide::{Event, Exit, Look, Process, Record, Ticket};
 use crate::world::clock;
 use crate::world::launch::LaunchFile;
 use crate::world::pidfd;
 use crate::world::records::Anchor;
 use crate::world::screens;
 use crate::world::tmux::{
-    ControlError, LastWords, Notifications, PaneProgram, ReconnectError, Server, ServerSpec, Size,
-    Tmux, Up,
+    ControlError, LastWords, PaneProgram, ReconnectError, Server, ServerSpec, Size, Tmux,
 };
 
 /// tmux says within this time how a program ended, and shows its last screen; else it hangs, and
 /// the exit is told without.
 const LAST_WORDS_CEILING: Duration = Duration::from_secs(3);
-
-/// A lost connection to a living server that cannot be made again is tried for again, at first
-/// after this time, which doubles.
-const CONNECT_AGAIN_FROM: Duration = Duration::from_millis(100);
-/// The longest of these waits: a server that hangs may do so for hours.
-const CONNECT_AGAIN_TO: Duration = Duration::from_secs(60);
 
 /// This part of the grace is for the hang-up, the rest for SIGTERM.
 const HANG_UP_PART: u32 = 4;
@@ -153,17 +148,6 @@ impl Session {
 
     fn is_living(&self, program: PaneProgram) -> bool {
         program.process.is_some_and(crate::world::procs::is_alive)
-    }
-
-    /// The connection there is, or a new one to a server of old.
-    async fn connect(self: &Rc<Self>, tmux: &Tmux) -> Result<PaneProgram, ReconnectError> {
-        let _alone = self.connecting.lock().await;
-        if let Some(server) = self.server() {
-            return Ok(server.program());
-        }
-        let spawner = LeafSpawner { leaf: None };
-        let up = Server::reconnect(tmux, &spawner, self.socket()).await?;
-        Ok(self.hold(up).program())
     }
 
     async fn start_now(self: &Rc<Self>, mut record: Record) -> Result<(Process, OwnedFd), String> {
@@ -361,43 +345,6 @@ impl Session {
             return Some(Ok(String::new()));
         }
         Some(server.capture(history, false).await)
-    }
-
-    /// Keeps a connection, and sees to it when it ends.
-    fn hold(self: &Rc<Self>, up: Up) -> Rc<Server> {
-        let server = Rc::new(up.server);
-        self.server.replace(Some(Rc::clone(&server)));
-        let this = Rc::clone(self);
-        let process = server.process();
-        self.link.run(async move { this.link_ended(process, up.notifications).await });
-        server
-    }
-
-    /// When the connection ends, the server is alive, and is connected to again; or it is dead,
-    /// and then its program, which may ignore the hang-up, is ended too.
-    async fn link_ended(self: Rc<Self>, server: Process, mut notifications: Notifications) {
-        while notifications.recv().await.is_some() {}
-        let Some(tmux) = &self.shared.tmux else { return };
-        let mut pause = CONNECT_AGAIN_FROM;
-        while crate::world::procs::is_alive(server) {
-            tracing::info!(unit = %self.unit.name, "the tmux client ended; connecting again");
-            // Whoever connects replaces this task by another one.
-            match self.connect(tmux).await {
-                Ok(_) => return,
-                Err(error) => {
-                    tracing::warn!(unit = %self.unit.name, error = chain(&error), "not connected");
-                }
-            }
-            tokio::time::sleep(pause).await;
-            pause = (pause * 2).min(CONNECT_AGAIN_TO);
-        }
-        let why = "its tmux server died: what is left of it is ended".to_owned();
-        tracing::warn!(unit = %self.unit.name, "{why}");
-        self.shared.journal(Entry { unit: Some(self.unit.name.clone()), event: "tmux-died", why });
-        let ended = self.shared.end_leftovers(&self.unit.name, &[]).await;
-        if let Err(why) = ended {
-            tracing::error!(unit = %self.unit.name, "{why}");
-        }
     }
 
     fn socket(&self) -> PathBuf {

@@ -342,10 +342,12 @@ fn after_dash(why: &str) -> String {
     if why.is_empty() { String::new() } else { format!(" - {why}") }
 }
 
-/// The digest by which the units of one state directory are marked.
+/// The digest by which the units of one state directory are marked, by whatever links it is
+/// reached.
 pub fn instance(state_dir: &Path) -> String {
     use sha2::Digest as _;
     use std::os::unix::ffi::OsStrExt as _;
+    let state_dir = state_dir.canonicalize().unwrap_or_else(|_| state_dir.to_owned());
     let digest = sha2::Sha256::digest(state_dir.as_os_str().as_bytes());
     digest.iter().take(6).map(|byte| format!("{byte:02x}")).collect()
 }
