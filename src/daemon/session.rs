@@ -7,6 +7,7 @@ use std::ffi::OsString;
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
 use rustix::process::Signal;
@@ -41,6 +42,8 @@ pub(super) struct Session {
     connecting: tokio::sync::Mutex<()>,
     action: Slot,
     watched: Rc<Watched>,
+    /// Held while a last screen is on its way: whoever ends the server waits for it.
+    keeping: Arc<tokio::sync::Mutex<()>>,
     link: Slot,
 }
 
@@ -54,6 +57,7 @@ impl Session {
             connecting: tokio::sync::Mutex::default(),
             action: Slot::default(),
             watched: Rc::default(),
+            keeping: Arc::default(),
             link: Slot::default(),
         })
     }
@@ -277,6 +281,7 @@ impl Session {
             group.end(rest, KILL_CEILING).await.map_err(|error| error.to_string())?;
         }
         let _ = tokio::time::timeout(TOLD_CEILING, self.watched.told()).await;
+        let _ = tokio::time::timeout(LAST_WORDS_CEILING, self.keeping.lock()).await;
         self.link.stop();
         self.server.borrow_mut().take();
         group.spare.clear();
@@ -293,9 +298,14 @@ impl Session {
             // over the one connection, in this order.
             let exit = this.shared.reaper.borrow_mut().exit_of(process, Some(&handle));
             if exit != Exit::Unknown {
+                let keeping = Arc::clone(&this.keeping).try_lock_owned();
                 this.shared.post(Event::Exited { unit, process, exit });
-                let words = this.last_words(process.pid).await;
-                return this.keep(process.pid, &LastWords { exit, ..words });
+                tokio::task::spawn_local(async move {
+                    let words = this.last_words(process.pid).await;
+                    this.keep(process.pid, &LastWords { exit, ..words });
+                    drop(keeping);
+                });
+                return;
             }
             let words = this.last_words(process.pid).await;
             this.shared.post(Event::Exited { unit, process, exit: words.exit });

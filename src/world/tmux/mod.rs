@@ -9,6 +9,7 @@
 mod birth;
 mod control;
 mod helper;
+mod leaving;
 mod pane;
 mod process;
 mod quote;

@@ -8,16 +8,14 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rustix::process::Signal;
-use tmux_interface::{KillServer, ListClients};
+use tmux_interface::KillServer;
 use tokio::net::UnixStream;
-use tokio::time::{Instant, sleep, timeout, timeout_at};
+use tokio::time::timeout;
 
 use super::birth;
-use super::control::{self, Control, ControlError, Notifications};
-use super::helper::HelperError;
+use super::control::{Control, ControlError, Notifications};
 use super::pane::{PaneProgram, print};
-use super::quote::Words;
-use super::{PaneId, Spawner, Tmux, helper, process};
+use super::{PaneId, Spawner, Tmux, helper, leaving, process};
 use crate::decide::Process;
 
 /// The one session's name. A second server cannot be started over a living one: tmux refuses the
@@ -31,13 +29,7 @@ const SOCKET_MAX: usize = 107;
 const START_CEILING: Duration = Duration::from_secs(10);
 
 /// A living server accepts at once; a stopped one too, until its queue is full.
-const CONNECT_CEILING: Duration = Duration::from_secs(2);
-
-/// How long an earlier control client of ours may take to leave; its pipes are closed already.
-const LEAVE_CEILING: Duration = Duration::from_secs(2);
-
-/// Between two looks whether it has. No event tells: only control clients are told of anything.
-const LEAVE_LOOK: Duration = Duration::from_millis(10);
+pub(super) const CONNECT_CEILING: Duration = Duration::from_secs(2);
 
 /// How long a server may take to end when asked, and again when killed.
 const END_CEILING: Duration = Duration::from_secs(3);
@@ -150,7 +142,7 @@ impl Server {
     ) -> Result<Up, ReconnectError> {
         let process = peer(&socket).await?;
         let unknown = |source| ReconnectError::Unknown { socket: socket.clone(), process, source };
-        predecessor_gone(tmux, spawner, &socket).await.map_err(unknown)?;
+        leaving::predecessor_gone(tmux, spawner, &socket).await.map_err(unknown)?;
         let attached = Control::attach(tmux, spawner, &socket).await;
         let (control, notifications) = attached.map_err(unknown)?;
         let ask = print(&PaneId::FIRST.to_string(), &identity_format());
@@ -322,40 +314,6 @@ fn parse_identity(answer: &[u8]) -> Option<(Process, PaneId, PaneProgram)> {
     let pane = PaneId::parse(words.next()?)?;
     let pid = words.next()?.parse().ok()?;
     Some((server, pane, PaneProgram::look(pid, server)))
-}
-
-/// Waits until the control client of our earlier life has left. tmux 3.3a dies of a null pointer
-/// if it has to tell of one client's leaving while another control client is arriving: one server
-/// in eight, measured, when both happen at once, as they do when we are restarted.
-async fn predecessor_gone(
-    tmux: &Tmux,
-    spawner: &dyn Spawner,
-    socket: &Path,
-) -> Result<(), ControlError> {
-    let mut list: Vec<OsString> = vec![tmux.program().into()];
-    list.extend(["-N", "-S"].map(OsString::from));
-    list.push(socket.into());
-    // A plain client, which is not told of anything.
-    list.extend(Words::from(ListClients::new().format("#{client_flags}").build()).into_argv());
-    let deadline = Instant::now() + LEAVE_CEILING;
-    loop {
-        let environment = control::client_environment();
-        let answer = helper::run(spawner, list.clone(), environment, CONNECT_CEILING).await;
-        let answer = answer.map_err(|error| match error {
-            HelperError::TooSlow(after) => {
-                ControlError::TimedOut { command: "list-clients".to_owned(), after }
-            }
-            HelperError::Spawn(source) | HelperError::Listen(source) => {
-                ControlError::Spawn { socket: socket.to_owned(), source }
-            }
-        })?;
-        let clients = String::from_utf8_lossy(&answer.stdout);
-        // Nobody else attaches without output. One that stays is alive, and not leaving.
-        if !clients.contains("no-output") || timeout_at(deadline, sleep(LEAVE_LOOK)).await.is_err()
-        {
-            return Ok(());
-        }
-    }
 }
 
 /// Who listens at `socket`. The kernel knows it without that process's help.
