@@ -10,11 +10,12 @@ use serde::Serialize;
 use unicode_width::UnicodeWidthStr;
 
 use super::Context;
-use super::failure::{Failure, chain};
+use super::failure::Failure;
 use super::render::{
     BAD, BOLD, Cell, FAINT, GOOD, ODD, PLAIN, View, clean, count, paint, put, put_json, wrap,
 };
 use crate::config::{Config, find};
+use crate::daemon::chain;
 
 /// A narrower column of text is harder to read than one that the terminal breaks.
 const LEAST_ROOM: usize = 30;

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use thiserror::Error;
 
 use crate::config::ConfigError;
+use crate::daemon::chain;
 
 /// Names with more wrong letters than this are no slip of the finger.
 const SLIPS_MAX: usize = 3;
@@ -95,22 +96,6 @@ impl From<anyhow::Error> for Failure {
     fn from(error: anyhow::Error) -> Self {
         Self::Failed(error)
     }
-}
-
-/// An error with everything it comes from, each link once.
-pub(super) fn chain(error: &dyn std::error::Error) -> String {
-    let mut words = error.to_string();
-    let mut link = error.source();
-    while let Some(inner) = link {
-        let told = inner.to_string();
-        // Some libraries tell of their source themselves.
-        if !words.ends_with(&told) {
-            words.push_str(": ");
-            words.push_str(&told);
-        }
-        link = inner.source();
-    }
-    words
 }
 
 fn suggestion(unit: &str, known: &[String]) -> String {

@@ -5,7 +5,8 @@ use std::cell::RefCell;
 use std::rc::Rc;
 use std::time::Duration;
 
-use super::shared::{Shared, Slot, chain};
+use super::shared::{Shared, Slot};
+use super::told::chain;
 use crate::decide::{Event, Exit, Look, Process, Record, Ticket, UnitName};
 use crate::world::records::Anchor;
 use crate::world::systemd::{Active, Systemd, SystemdError, UnitLook};

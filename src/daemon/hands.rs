@@ -167,7 +167,7 @@ impl Change {
 }
 
 async fn ask(dependency: &Dependency) -> (Result<(), String>, Change) {
-    let words = |error: &probes::NotThere| super::shared::chain(error);
+    let words = |error: &probes::NotThere| super::told::chain(error);
     match dependency {
         Dependency::Network => {
             let change = probes::NetworkWatch::open().map_or(Change::Nothing, Change::Network);

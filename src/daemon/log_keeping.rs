@@ -8,7 +8,7 @@ use std::path::Path;
 
 use tokio::sync::mpsc;
 
-use super::shared::chain;
+use super::told::chain;
 use crate::config::Config;
 use crate::world::logs::{self, LogKeeper, Rotation};
 

@@ -19,6 +19,7 @@ mod service;
 mod session;
 mod shared;
 mod signals;
+mod told;
 mod turn;
 mod waiters;
 
@@ -28,6 +29,7 @@ use crate::config::Config;
 
 pub use boot::BootError;
 pub use shared::instance;
+pub use told::chain;
 
 /// What `supervisor run` hands over.
 #[derive(Debug)]

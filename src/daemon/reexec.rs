@@ -12,7 +12,7 @@ use rustix::io::{FdFlags, fcntl_setfd};
 use tokio::io::AsyncReadExt as _;
 
 use super::RunError;
-use super::shared::chain;
+use super::told::chain;
 use crate::world::lock::{Lock, LockError};
 use crate::world::procs;
 use crate::world::spawn::{self, Launch, Stream};

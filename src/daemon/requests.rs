@@ -11,7 +11,7 @@ use tokio::sync::oneshot;
 use super::control::Call;
 use super::reexec::{self, Reexec};
 use super::session::Session;
-use super::shared::chain;
+use super::told::chain;
 use super::turn::Daemon;
 use super::waiters::Waiter;
 use crate::decide::{Entry, Event, Goal, Request, UnitName};

@@ -5,7 +5,8 @@ use std::path::Path;
 use std::rc::Rc;
 use std::time::Duration;
 
-use super::shared::{KILL_CEILING, Shared, Slot, TOLD_CEILING, Watched, chain, fork};
+use super::shared::{KILL_CEILING, Shared, Slot, TOLD_CEILING, Watched, fork};
+use super::told::chain;
 use crate::config::{Ready, Unit};
 use crate::decide::{Event, Exit, Look, Process, Record, Ticket};
 use crate::world::logs;

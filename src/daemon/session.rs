@@ -12,7 +12,8 @@ use std::time::Duration;
 
 use rustix::process::Signal;
 
-use super::shared::{KILL_CEILING, LeafSpawner, Shared, Slot, TOLD_CEILING, Watched, chain};
+use super::shared::{KILL_CEILING, LeafSpawner, Shared, Slot, TOLD_CEILING, Watched};
+use super::told::chain;
 use crate::config::Unit;
 use crate::decide::{Event, Exit, Look, Process, Record, Ticket};
 use crate::world::clock;

@@ -15,6 +15,7 @@ use tokio::task::JoinHandle;
 use super::census::Census;
 use super::environment::{self, Environment};
 use super::log_keeping::LogKeeping;
+use super::told::chain;
 use crate::config::{Config, Unit};
 use crate::decide::{Entry, Event, Now, Process, Record, UnitName};
 use crate::world::cgroup::{Cgroups, Leaf};
@@ -324,18 +325,6 @@ impl Watched {
         // The sender lives as long as we do.
         let _ = now.wait_for(Option::is_none).await;
     }
-}
-
-/// An error and everything under it, in one line.
-pub(super) fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(error) = source {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        source = error.source();
-    }
-    text
 }
 
 fn after_dash(why: &str) -> String {

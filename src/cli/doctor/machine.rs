@@ -4,9 +4,8 @@ use std::path::Path;
 
 use super::Check;
 use super::programs::{answer, on_path};
-use crate::cli::failure::chain;
 use crate::config::Config;
-use crate::daemon::instance;
+use crate::daemon::{chain, instance};
 use crate::decide::UnitKind;
 use crate::world::cgroup::{Cgroups, Roots};
 use crate::world::{logs, scope};

@@ -4,7 +4,8 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use super::Session;
-use crate::daemon::shared::{LeafSpawner, chain};
+use crate::daemon::shared::LeafSpawner;
+use crate::daemon::told::chain;
 use crate::decide::{Entry, Process};
 use crate::world::procs;
 use crate::world::tmux::{Notifications, PaneProgram, ReconnectError, Server, Tmux, Up};
