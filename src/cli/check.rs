@@ -57,6 +57,8 @@ fn problems(status: &Status, max_age: Duration, now: Timestamp) -> Vec<(String, 
         let why = format!("its loop last came round {age} ago (limit {limit}): restart it");
         problems.push(("supervisor".to_owned(), why));
     }
+    let troubles = status.supervisor.troubles.iter();
+    problems.extend(troubles.map(|trouble| ("supervisor".to_owned(), trouble.clone())));
     for unit in wished(status) {
         if matches!(unit.state.as_str(), "up" | "starting") {
             continue;
@@ -85,6 +87,7 @@ mod tests {
     fn found(alive_at: Option<&str>, wish: &str, state: &str) -> Vec<String> {
         let mut status = status(vec![unit("web", wish, state)]);
         status.supervisor.alive_at = alive_at.map(str::to_owned);
+        status.supervisor.troubles.clear();
         let now = NOW.parse().expect("a time");
         let found = problems(&status, Duration::from_secs(180), now);
         found.into_iter().map(|(what, why)| format!("{what}: {why}")).collect()
@@ -106,6 +109,17 @@ mod tests {
             assert_eq!(found(None, wish, state).is_empty(), well, "{wish} {state}");
         }
         assert_eq!(found(None, "up", "given_up"), ["web: given up, wished up"]);
+    }
+
+    #[test]
+    fn what_troubles_the_daemon_itself_is_a_problem() {
+        let mut status = status(Vec::new());
+        status.supervisor.alive_at = None;
+        status.supervisor.troubles = vec!["cannot save the wishes: no space left".to_owned()];
+        let now = NOW.parse().expect("a time");
+        let found = problems(&status, Duration::from_secs(180), now);
+        let said = ("supervisor".to_owned(), "cannot save the wishes: no space left".to_owned());
+        assert_eq!(found, [said]);
     }
 
     #[test]
