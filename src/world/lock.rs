@@ -3,7 +3,7 @@
 
 use std::fs::{File, OpenOptions};
 use std::io;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
@@ -82,23 +82,6 @@ impl Lock {
         Self::sign(file).map_err(fail)
     }
 
-    /// Lets the descriptor survive the coming exec, and says which it is.
-    ///
-    /// # Errors
-    /// As `fcntl` has them.
-    pub fn keep_over_exec(&self) -> io::Result<RawFd> {
-        fcntl_setfd(&self.0, FdFlags::empty())?;
-        Ok(self.0.as_raw_fd())
-    }
-
-    /// Takes [`Lock::keep_over_exec`] back, when the exec failed.
-    ///
-    /// # Errors
-    /// As `fcntl` has them.
-    pub fn close_on_exec(&self) -> io::Result<()> {
-        Ok(fcntl_setfd(&self.0, FdFlags::CLOEXEC)?)
-    }
-
     /// The pid is for people: what counts is the flock, so a full disk does not matter.
     fn sign(file: File) -> io::Result<Self> {
         file.set_len(0)?;
@@ -168,7 +151,6 @@ mod tests {
     fn the_lock_goes_on_in_an_inherited_descriptor() {
         let dir = tempfile::tempdir().unwrap();
         let lock = Lock::take(dir.path()).unwrap();
-        lock.keep_over_exec().unwrap();
         let inherited = lock.as_fd().try_clone_to_owned().unwrap();
         drop(lock);
         assert!(matches!(Lock::take(dir.path()), Err(LockError::Held { .. })));

@@ -147,12 +147,6 @@ pub(super) fn with_marks(unit: &UnitName, instance: &str) -> Vec<(Stat, bool)> {
     seen.into_values().collect()
 }
 
-/// The living processes whose session or process group has the number `pid`.
-pub fn in_session_or_group(pid: i32) -> Vec<i32> {
-    let belongs = |s: &Stat| s.session == pid || s.group == pid;
-    all().iter().filter(|s| belongs(s) && !s.is_dead()).map(|s| s.process.pid).collect()
-}
-
 /// The living children of `pid`.
 pub fn children_of(pid: i32) -> Vec<i32> {
     all().iter().filter(|s| s.parent == pid && !s.is_dead()).map(|s| s.process.pid).collect()
