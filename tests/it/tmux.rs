@@ -88,6 +88,13 @@ impl House {
         self.inhabitants().into_iter().filter(is_called).collect()
     }
 
+    /// Waits until `pid` and nobody else is called so: a program is up a moment before it has been
+    /// executed under its own name.
+    pub(crate) fn alone(&self, name: &str, pid: i32) {
+        let alone = || (self.called(name) == [pid]).then_some(());
+        self.wait_for(&format!("{pid} to be the only {name}"), alone);
+    }
+
     /// Whether nothing of the house lives but its daemon.
     pub(crate) fn is_empty(&self) -> bool {
         !self.inhabitants().into_iter().any(lives)

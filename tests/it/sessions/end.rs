@@ -60,7 +60,7 @@ fn a_session_that_was_adopted_a_moment_ago_is_stopped_like_any_other() {
         house.wait_for("the stop", || house.verb(&["stop", "one"]).status.success().then_some(()));
         assert!(house.is_empty());
         house.does(&["start", "one"]);
-        assert_eq!(house.called("cat"), [house.pid_of("one")]);
+        house.alone("cat", house.pid_of("one"));
     }
 }
 
@@ -118,6 +118,6 @@ fn a_restart_that_was_asked_for_is_a_new_program_and_no_crash() {
     house.does(&["restart", "one"]);
     let after = house.pid_of("one");
     assert_ne!(before, after);
-    assert_eq!(house.called("cat"), [after]);
+    house.alone("cat", after);
     assert_eq!(house.unit("one").restarts.total, 0);
 }

@@ -114,7 +114,7 @@ fn twenty_deaths_of_the_program_and_twenty_of_the_supervisor_leave_one_program()
                 house.successor_of("one", before)
             }
         };
-        assert_eq!(house.called("cat"), [now], "round {round}");
+        house.alone("cat", now);
         assert_eq!(house.unit("one").restarts.total, round + 1, "round {round}");
     }
     assert_eq!(house.terminal_of("one"), terminal, "the terminal was never lost");

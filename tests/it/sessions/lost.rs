@@ -10,7 +10,7 @@ fn loses_its_terminal(house: &House, unit: &str, comm: &str) {
     let next = house.successor_of(unit, program);
     assert_ne!(house.terminal_of(unit), terminal);
     assert!(!lives(program));
-    assert_eq!(house.called(comm), [next]);
+    house.alone(comm, next);
     assert_eq!(house.tmux(unit, &["list-panes", "-aF", "#{pane_pid}"]), Some(next.to_string()));
 }
 
@@ -49,7 +49,7 @@ fn a_terminal_that_died_while_nobody_watched_is_no_reason_for_two_programs() {
     house.run();
     let next = house.successor_of("one", program);
     assert!(!lives(program));
-    assert_eq!(house.called("cat"), [next]);
+    house.alone("cat", next);
     assert_eq!(house.unit("one").restarts.total, 1);
 }
 
@@ -85,7 +85,7 @@ fn a_program_that_dies_together_with_the_connection_is_brought_back_with_its_scr
         house.links_of("one").into_iter().for_each(|pid| kill(pid, "KILL"));
         kill(program, "KILL");
         let next = house.successor_of("one", program);
-        assert_eq!(house.called("cat"), [next]);
+        house.alone("cat", next);
         assert_eq!(house.unit("one").restarts.total, round, "{}", house.said());
         let exit = house.unit("one").last_exit.expect("an exit");
         assert_eq!(exit.signal.as_deref(), Some("KILL"));
@@ -110,7 +110,7 @@ fn a_frozen_terminal_is_not_taken_for_a_dead_one() {
         .wait_unit("one", "could not be looked at", |unit| unit.why.contains("could not look"));
     assert_eq!(unit.reading, "unknown");
     assert!(unit.why.contains("tmux"), "{}", unit.why);
-    assert_eq!(house.called("cat"), [program]);
+    house.alone("cat", program);
     kill(terminal, "CONT");
     let unit = house.wait_unit("one", "is seen", |unit| unit.state == "up");
     assert_eq!((unit.pid, unit.restarts.total), (Some(program), 0));
@@ -125,7 +125,7 @@ fn a_program_that_dies_in_a_frozen_terminal_comes_back_in_another() {
     kill(terminal, "STOP");
     kill(program, "KILL");
     let next = house.successor_of("one", program);
-    assert_eq!(house.called("cat"), [next]);
+    house.alone("cat", next);
     assert!(!lives(terminal));
     let exit = house.unit("one").last_exit.expect("an exit");
     assert_eq!(exit.signal.as_deref(), Some("KILL"), "the kernel knows it too");
