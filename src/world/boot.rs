@@ -85,15 +85,18 @@ pub fn kernel_release() -> String {
 pub struct Boot {
     path: PathBuf,
     file: BootFile,
+    /// This boot is in the file, and stays there if the power fails.
+    noted: bool,
 }
 
 impl Boot {
     /// Reads `state_dir/boot.json` and, unless a predecessor in this very boot has done so, makes
     /// it this boot's; from here on the boot is unclean until [`Boot::mark_clean`]. With the
-    /// notes that the operator must hear.
+    /// notes that the operator must hear; one of them is that the file cannot be written, which
+    /// [`Boot::touch`] tries again.
     ///
     /// # Errors
-    /// [`FileError`].
+    /// [`FileError`]: it cannot be read, or not be set aside.
     pub fn begin(
         state_dir: &Path,
         boot_id: &str,
@@ -126,8 +129,12 @@ impl Boot {
         let boot_id = boot_id.to_owned();
         let mut file = BootFile { boot_id, after, previous_uptime_s, ..BootFile::default() };
         file.see(now);
-        let boot = Self { path, file };
-        boot.write(Durability::Power)?;
+        let mut boot = Self { path, file, noted: false };
+        // A full disk is no reason to leave the agents alone.
+        if let Err(error) = boot.write(Durability::Power) {
+            let why = std::error::Error::source(&error).map(ToString::to_string);
+            notes.push(format!("{error}: {}", why.unwrap_or_default()));
+        }
         Ok((boot, notes))
     }
 
@@ -141,13 +148,14 @@ impl Boot {
         self.file.previous_uptime_s.map(Duration::from_secs)
     }
 
-    /// Notes that the machine is still up. Once a minute; not synced.
+    /// Notes that the machine is still up. Once a minute; not synced, unless nothing of this boot
+    /// was before.
     ///
     /// # Errors
     /// [`FileError::Write`]; the previous uptime will be less exact, nothing else.
     pub fn touch(&mut self, now: Now) -> Result<(), FileError> {
         self.file.see(now);
-        self.write(Durability::Process)
+        self.write(if self.noted { Durability::Process } else { Durability::Power })
     }
 
     /// Notes that everything is stopped: a reboot from here on is a clean one.
@@ -170,10 +178,12 @@ impl Boot {
         self.write(Durability::Power)
     }
 
-    fn write(&self, durability: Durability) -> Result<(), FileError> {
+    fn write(&mut self, durability: Durability) -> Result<(), FileError> {
         let bytes = serde_json::to_vec_pretty(&self.file)
             .map_err(|err| FileError::Write { path: self.path.clone(), source: err.into() })?;
-        files::write_atomic(&self.path, &bytes, durability, 0o644)
+        files::write_atomic(&self.path, &bytes, durability, 0o644)?;
+        self.noted = true;
+        Ok(())
     }
 }
 
@@ -227,6 +237,7 @@ mod tests {
 
     use super::*;
     use crate::decide::Mono;
+    use crate::world::saved::tests::SmallDisk;
 
     const SAMPLE: &str = include_str!("../../tests/saved/boot-v1.json");
 
@@ -263,6 +274,22 @@ mod tests {
         assert_eq!(seen(&begin(dir.path(), "two", 40)), (After::Clean, Some(50)));
         // It runs again since, so the drain of before does not count.
         assert_eq!(seen(&begin(dir.path(), "three", 5)), (After::Unclean, Some(40)));
+    }
+
+    #[test]
+    fn a_boot_that_cannot_be_noted_goes_on_and_is_noted_later() {
+        let dir = tempfile::tempdir().unwrap();
+        let Some(_mount) = SmallDisk::mount(dir.path()) else { return };
+        begin(dir.path(), "one", 20).mark_clean(up(50)).unwrap();
+        let filler = dir.path().join("filler");
+        fs::write(&filler, vec![1; 4 << 20]).unwrap_err();
+        let (mut two, notes) = Boot::begin(dir.path(), "two", up(10)).unwrap();
+        assert_eq!(seen(&two), (After::Clean, Some(50)));
+        assert!(notes.len() == 1 && notes[0].contains("boot.json: No space left"), "{notes:?}");
+        two.touch(up(70)).unwrap_err();
+        fs::remove_file(&filler).unwrap();
+        two.touch(up(130)).unwrap();
+        assert_eq!(seen(&begin(dir.path(), "three", 5)), (After::Unclean, Some(130)));
     }
 
     #[test]

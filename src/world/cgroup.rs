@@ -5,10 +5,11 @@
 //! Not here: putting a process into a leaf (it is born there, [`super::spawn`]); units without a
 //! cgroup ([`super::group`]).
 
+mod tree;
+
 use std::fs::{self, DirBuilder, File};
 use std::io;
 use std::os::fd::OwnedFd;
-use std::os::unix::ffi::OsStringExt;
 use std::os::unix::fs::{DirBuilderExt, FileExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -50,6 +51,12 @@ impl Default for Roots {
     }
 }
 
+/// The directory of the cgroup that `pid` runs in; none where there is no cgroup v2 to be seen.
+pub fn directory_of(pid: i32) -> Option<PathBuf> {
+    let own = format!("/proc/{pid}/cgroup").into();
+    tree::directory_of(&Roots { own, ..Roots::default() }).ok()
+}
+
 /// The part of the cgroup tree that is ours: `OWN/supervisor-INSTANCE`.
 #[derive(Clone, Debug)]
 pub struct Cgroups {
@@ -63,7 +70,7 @@ impl Cgroups {
     /// # Errors
     /// Why units must do without; the reason does not change while we run.
     pub fn find(instance: &str, roots: &Roots) -> Result<Self, NoCgroups> {
-        let own = own_directory(roots)?;
+        let own = tree::directory_of(roots)?;
         if roots.systemd.exists() && !is_delegated(&own) {
             return Err(NoCgroups::NotDelegated { directory: own });
         }
@@ -358,54 +365,6 @@ fn make_directory(path: &Path) -> io::Result<()> {
         Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
         _ => Ok(()),
     }
-}
-
-/// The directory of the cgroup we run in.
-fn own_directory(roots: &Roots) -> Result<PathBuf, NoCgroups> {
-    let read = |path: &PathBuf| {
-        fs::read_to_string(path)
-            .map_err(|source| NoCgroups::Unreadable { path: path.clone(), source })
-    };
-    let own = read(&roots.own)?;
-    let own = own.lines().find_map(|l| l.strip_prefix("0::")).ok_or(NoCgroups::NotMounted)?;
-    let mounts = read(&roots.mountinfo)?;
-    mounts
-        .lines()
-        .filter_map(cgroup2_mount)
-        // A mount may show only a part of the tree, and ours may lie outside of it.
-        .filter_map(|(root, point)| Some(point.join(Path::new(own).strip_prefix(root).ok()?)))
-        .find(|directory| directory.join("cgroup.procs").exists())
-        .ok_or(NoCgroups::NotMounted)
-}
-
-/// Of a line of mountinfo for cgroup2: which part of the tree is mounted, and where.
-fn cgroup2_mount(line: &str) -> Option<(PathBuf, PathBuf)> {
-    let (mount, filesystem) = line.split_once(" - ")?;
-    if filesystem.split(' ').next() != Some("cgroup2") {
-        return None;
-    }
-    let mut fields = mount.split(' ').skip(3);
-    Some((unescape(fields.next()?), unescape(fields.next()?)))
-}
-
-/// mountinfo writes blanks, tabs, line ends and backslashes as `\040` and the like.
-fn unescape(field: &str) -> PathBuf {
-    let mut bytes = Vec::new();
-    let mut rest = field.as_bytes();
-    while let Some((first, after)) = rest.split_first() {
-        let digits = after.get(..3).and_then(|d| std::str::from_utf8(d).ok());
-        match digits.and_then(|d| u8::from_str_radix(d, 8).ok()).filter(|_| *first == b'\\') {
-            Some(byte) => {
-                bytes.push(byte);
-                rest = after.get(3..).unwrap_or_default();
-            }
-            None => {
-                bytes.push(*first);
-                rest = after;
-            }
-        }
-    }
-    std::ffi::OsString::from_vec(bytes).into()
 }
 
 /// systemd marks what it has delegated: `trusted.` can be seen by root only.

@@ -28,6 +28,11 @@ pub fn parse_rfc3339(text: &str) -> Option<SystemTime> {
     text.parse::<Timestamp>().ok().map(SystemTime::from)
 }
 
+/// The time that a date of HTTP names (`Wed, 27 May 2026 06:15:25 GMT`); `None` if it is none.
+pub fn parse_http_date(text: &str) -> Option<SystemTime> {
+    jiff::fmt::rfc2822::parse(text).ok().map(|zoned| SystemTime::from(zoned.timestamp()))
+}
+
 /// `20260527T061525Z`: a date that fits into a file's name and sorts there.
 pub fn stamp(at: SystemTime) -> String {
     whole_second(at).strftime("%Y%m%dT%H%M%SZ").to_string()

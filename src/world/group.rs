@@ -135,9 +135,15 @@ impl Group {
         let mut frozen = BTreeSet::new();
         let mut pause = Pause::new();
         let mut leaf_killed = false;
+        // Without a leaf, somebody in the middle of an exec shows no marks for a moment.
+        let mut sure = self.leaf.is_some();
         loop {
             if let Some(members) = self.look().await {
                 seen.clone_from(&members);
+                if members.is_empty() && !std::mem::replace(&mut sure, true) {
+                    pause.next().await;
+                    continue;
+                }
                 if members.is_empty() {
                     if let Some(leaf) = self.leaf.as_ref().filter(|_| leaf_killed) {
                         // See `Leaf::kill`. One that cannot be removed is removed at the next boot.
@@ -145,6 +151,7 @@ impl Group {
                     }
                     return;
                 }
+                sure = self.leaf.is_some();
                 let killed_now = self.kill_leaf();
                 leaf_killed |= killed_now;
                 if !killed_now {

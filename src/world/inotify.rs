@@ -1,19 +1,28 @@
 //! inotify: being told by the kernel that a file or a folder changed, awaited or in a blocking
 //! way. Not here: what to do about it.
 
+use std::ffi::OsString;
 use std::io;
 use std::os::fd::AsFd;
 use std::path::Path;
 use std::time::Duration;
 
-use ::inotify::{Inotify, WatchDescriptor};
+use ::inotify::{Inotify, Watches};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use tokio::io::unix::AsyncFd;
 
-pub use ::inotify::WatchMask;
+pub use ::inotify::{EventMask, WatchDescriptor, WatchMask};
 
 /// Room for a few dozen events; what does not fit comes with the next read.
 const BUFFER: usize = 4096;
+
+/// Whether an error means that the user has no more instances or watches, or the process no more
+/// descriptors: that passes, and until then it has to do without.
+pub fn is_used_up(error: &io::Error) -> bool {
+    use rustix::io::Errno;
+    let used_up = [Errno::MFILE, Errno::NFILE, Errno::NOSPC].map(Errno::raw_os_error);
+    error.raw_os_error().is_some_and(|error| used_up.contains(&error))
+}
 
 /// An inotify instance for the command line, which may block.
 #[derive(Debug)]
@@ -108,5 +117,58 @@ impl AsyncWatcher {
                 return changed;
             }
         }
+    }
+
+    /// Waits as [`AsyncWatcher::changed`] does, and answers with the names in the folders. Cancel-safe.
+    ///
+    /// # Errors
+    /// As `read` has them.
+    pub async fn told(&mut self) -> io::Result<Vec<Told>> {
+        loop {
+            let mut guard = self.0.readable_mut().await?;
+            let mut buffer = [0; BUFFER];
+            let read = guard.try_io(|fd| {
+                let events = fd.get_mut().read_events(&mut buffer)?;
+                let told = |event: ::inotify::Event<&std::ffi::OsStr>| Told {
+                    watch: event.wd,
+                    mask: event.mask,
+                    name: event.name.map(OsString::from),
+                };
+                Ok(events.map(told).collect())
+            });
+            if let Ok(told) = read {
+                return told;
+            }
+        }
+    }
+
+    /// What adds watches from another thread: a mount that hangs then holds that one alone.
+    pub fn adder(&self) -> Adder {
+        Adder(self.0.get_ref().watches())
+    }
+}
+
+/// One thing that the kernel told.
+#[derive(Clone, Debug)]
+pub struct Told {
+    /// Of which watch; none of ours if too much happened at once.
+    pub watch: WatchDescriptor,
+    /// What happened.
+    pub mask: EventMask,
+    /// To what in the watched folder.
+    pub name: Option<OsString>,
+}
+
+/// Adds watches to an instance that another thread waits at.
+#[derive(Clone, Debug)]
+pub struct Adder(Watches);
+
+impl Adder {
+    /// As [`AsyncWatcher::add`].
+    ///
+    /// # Errors
+    /// As [`Watcher::add`].
+    pub fn add(&mut self, path: &Path, mask: WatchMask) -> io::Result<WatchDescriptor> {
+        self.0.add(path, mask)
     }
 }

@@ -113,6 +113,17 @@ impl Journal {
         }
     }
 
+    /// Says how many entries are missing, if that can be written by now: the trouble is over with
+    /// its cause, not with the next entry.
+    pub fn catch_up(&mut self, at: SystemTime) {
+        let Some(trouble) = &self.trouble else { return };
+        let text = line(&lost(at, trouble));
+        match self.write(&text) {
+            Ok(()) => self.trouble = None,
+            Err(_) => self.file = None,
+        }
+    }
+
     /// What could not be written since the last entry that could.
     pub fn trouble(&self) -> Option<&Trouble> {
         self.trouble.as_ref()

@@ -12,7 +12,7 @@ use rustix::io::{Errno, FdFlags, fcntl_setfd};
 use thiserror::Error;
 
 /// How often a lock file that was replaced while we took it is opened again.
-const MOST_TRIES: u32 = 8;
+pub(super) const MOST_TRIES: u32 = 8;
 
 /// Why the state_dir is not ours.
 #[derive(Debug, Error)]
@@ -102,12 +102,12 @@ impl From<Lock> for OwnedFd {
     }
 }
 
-fn open(path: &Path) -> io::Result<File> {
+pub(super) fn open(path: &Path) -> io::Result<File> {
     OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o644).open(path)
 }
 
 /// Whether it is ours.
-fn lock(file: &File) -> io::Result<bool> {
+pub(super) fn lock(file: &File) -> io::Result<bool> {
     match flock(file, FlockOperation::NonBlockingLockExclusive) {
         Ok(()) => Ok(true),
         Err(Errno::WOULDBLOCK) => Ok(false),
@@ -121,7 +121,7 @@ fn holder(file: &File) -> Option<i32> {
     str::from_utf8(&text[..n]).ok()?.trim().parse().ok()
 }
 
-fn is_at(file: &File, path: &Path) -> bool {
+pub(super) fn is_at(file: &File, path: &Path) -> bool {
     match (file.metadata(), path.metadata()) {
         (Ok(ours), Ok(there)) => (ours.dev(), ours.ino()) == (there.dev(), there.ino()),
         (Ok(_) | Err(_), Ok(_) | Err(_)) => false,

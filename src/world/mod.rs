@@ -4,6 +4,7 @@
 pub mod clock;
 pub mod files;
 pub mod inotify;
+pub mod random;
 pub mod tail;
 
 pub mod boot;
@@ -25,8 +26,27 @@ pub mod spawn;
 
 pub mod launch;
 pub mod tmux;
+pub mod transcripts;
+
+pub mod git;
+
+pub mod holders;
+pub mod hook_spool;
+pub mod json_keys;
+pub mod leases;
+pub mod lines;
+pub mod presence;
+pub mod usage;
+
+pub mod children;
+pub mod heartbeat;
+pub mod http;
+pub mod outbox;
+pub mod requirements;
+pub mod told;
 
 pub mod notify_socket;
+pub mod oom;
 pub mod probes;
 pub mod scope;
 pub mod systemd;

@@ -36,6 +36,8 @@ pub struct Stat {
     pub group: i32,
     /// Its session.
     pub session: i32,
+    /// Whether that session has a terminal.
+    pub terminal: bool,
     /// How many threads it has, ended ones that nobody collected included.
     threads: u32,
     /// Field 52: the status for `wait`, of a zombie. 0 also stands for "you may not know".
@@ -169,7 +171,7 @@ pub fn stat(pid: i32) -> Option<Stat> {
 
 /// The second field is the program's name in brackets, and a name may hold anything, brackets and
 /// blanks too: the fields are counted from the last closing bracket.
-fn parse(pid: i32, line: &[u8]) -> Option<Stat> {
+pub(super) fn parse(pid: i32, line: &[u8]) -> Option<Stat> {
     let name_end = line.iter().rposition(|b| *b == b')')?;
     let rest = std::str::from_utf8(line.get(name_end + 1..)?).ok()?;
     let fields: Vec<&str> = rest.split_ascii_whitespace().collect();
@@ -180,6 +182,7 @@ fn parse(pid: i32, line: &[u8]) -> Option<Stat> {
         parent: field(4)?.parse().ok()?,
         group: field(5)?.parse().ok()?,
         session: field(6)?.parse().ok()?,
+        terminal: field(7)?.parse::<i32>().ok()? != 0,
         threads: field(20)?.parse().ok()?,
         wait_status: field(52)?.parse().ok()?,
     })
@@ -205,7 +208,7 @@ fn has_marks(pid: i32, marks: &[String; 2]) -> Marks {
 }
 
 /// `ESRCH` is said of a process without memory: a dying one, or a thread of the kernel's.
-fn is_gone(error: &io::Error) -> bool {
+pub(super) fn is_gone(error: &io::Error) -> bool {
     error.kind() == io::ErrorKind::NotFound
         || error.raw_os_error() == Some(rustix::io::Errno::SRCH.raw_os_error())
 }

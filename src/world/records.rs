@@ -29,6 +29,8 @@ pub struct Anchor {
     pub pane: Option<String>,
     /// The systemd unit that it is, if we command one instead of forking.
     pub systemd_unit: Option<String>,
+    /// What it was to have at its start and the machine did not grant, in words.
+    pub limits: Vec<String>,
 }
 
 /// The records of this boot.
@@ -201,6 +203,8 @@ struct AnchorFile {
     pane: Option<String>,
     #[serde(default)]
     systemd_unit: Option<String>,
+    #[serde(default)]
+    limits: Vec<String>,
 }
 
 #[derive(Clone, Copy, Serialize, Deserialize)]
@@ -221,9 +225,18 @@ enum KindFile {
 struct LastExitFile {
     exit: ExitFile,
     at_ns: u64,
+    /// The signal was for memory. Beside the exit, so that an earlier release reads a signal.
+    #[serde(default)]
+    oom: bool,
 }
 
-#[derive(Serialize, Deserialize)]
+impl LastExitFile {
+    fn exit(&self) -> Exit {
+        if self.oom { Exit::OutOfMemory } else { self.exit.into() }
+    }
+}
+
+#[derive(Clone, Copy, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum ExitFile {
     Code(i32),
@@ -249,9 +262,11 @@ impl UnitFile {
                 level: record.level,
                 looping: record.looping,
                 total: record.total,
-                last_exit: record
-                    .last_exit
-                    .map(|(exit, at)| LastExitFile { exit: exit.into(), at_ns: wall_ns(at) }),
+                last_exit: record.last_exit.map(|(exit, at)| LastExitFile {
+                    exit: exit.into(),
+                    at_ns: wall_ns(at),
+                    oom: exit == Exit::OutOfMemory,
+                }),
                 not_before_ns: record.not_before.map(mono_ns),
                 why: record.why.clone(),
             },
@@ -261,6 +276,7 @@ impl UnitFile {
                 tmux_server: anchor.tmux_server.map(ProcessFile::from),
                 pane: anchor.pane.clone(),
                 systemd_unit: anchor.systemd_unit.clone(),
+                limits: anchor.limits.clone(),
             },
         }
     }
@@ -282,7 +298,7 @@ impl From<UnitFile> for Kept {
                 level: record.level,
                 looping: record.looping,
                 total: record.total,
-                last_exit: record.last_exit.map(|last| (last.exit.into(), wall(last.at_ns))),
+                last_exit: record.last_exit.as_ref().map(|last| (last.exit(), wall(last.at_ns))),
                 not_before: record.not_before_ns.map(mono),
                 why: record.why,
             },
@@ -292,6 +308,7 @@ impl From<UnitFile> for Kept {
                 tmux_server: anchor.tmux_server.map(Process::from),
                 pane: anchor.pane,
                 systemd_unit: anchor.systemd_unit,
+                limits: anchor.limits,
             },
         }
     }
@@ -334,6 +351,7 @@ impl From<Exit> for ExitFile {
         match exit {
             Exit::Code(code) => Self::Code(code),
             Exit::Signal(signal) => Self::Signal(signal),
+            Exit::OutOfMemory => Self::Signal(nix::libc::SIGKILL),
             Exit::Unknown => Self::Unknown,
         }
     }

@@ -28,6 +28,10 @@ pub use look::{Active, UnitLook};
 /// A bus that lives lets us in within milliseconds; so long for a machine that is booting.
 const CONNECT_WITHIN: Duration = Duration::from_secs(5);
 
+/// A user's bus is started by whoever calls it first, which may be us; the manager joins it some
+/// milliseconds later.
+const JOIN_WITHIN: Duration = Duration::from_secs(2);
+
 /// One question to the manager. It is single-threaded, and slow while it reloads its units.
 const CALL_WITHIN: Duration = Duration::from_secs(10);
 
@@ -125,8 +129,19 @@ impl Systemd {
             .build()
             .await
             .map_err(|source| no_manager(Some(Box::new(source))))?;
+        let subscribed = async {
+            let mut owners = manager.inner().receive_owner_changed().await?;
+            match manager.subscribe().await {
+                Err(error) if error::is_nobody_there(&error) => {
+                    // Whether it has come or not, the answer is now the last one.
+                    let _ = timeout(JOIN_WITHIN, next(&mut owners)).await;
+                    manager.subscribe().await
+                }
+                answer => answer,
+            }
+        };
         // A manager sends no signals to those who have not asked for them.
-        match timeout(CALL_WITHIN, manager.subscribe()).await {
+        match timeout(CALL_WITHIN, subscribed).await {
             Ok(Ok(())) => {}
             Ok(Err(source)) => return Err(no_manager(Some(Box::new(source)))),
             Err(_) => return Err(no_manager(None)),
@@ -225,17 +240,27 @@ impl Systemd {
             .await
     }
 
+    /// Whether all that the manager runs is going down: the machine, where it is the system's.
+    ///
+    /// # Errors
+    /// [`SystemdError`]; then nobody knows.
+    pub async fn is_stopping(&self) -> Result<bool, SystemdError> {
+        let state = self.property("SystemState");
+        let state = self.call("ask for the state of", "the manager", state).await?;
+        Ok(state == "stopping")
+    }
+
     /// The cgroup at the manager's root, as a path below the cgroup mount; empty for the mount
     /// itself.
     pub(super) async fn control_group(&self) -> Result<String, SystemdError> {
-        let asked = async {
-            PropertiesProxy::new(&self.connection)
-                .await?
-                .get("org.freedesktop.systemd1.Manager", "ControlGroup")
-                .await?
-                .try_into()
-        };
-        self.call("ask for the cgroup of", "the manager", asked).await
+        let group = self.property("ControlGroup");
+        self.call("ask for the cgroup of", "the manager", group).await
+    }
+
+    /// One of the manager's own properties that are texts.
+    async fn property(&self, name: &str) -> zbus::Result<String> {
+        let properties = PropertiesProxy::new(&self.connection).await?;
+        properties.get("org.freedesktop.systemd1.Manager", name).await?.try_into()
     }
 
     /// A unit that ended and that nobody refers to is forgotten, with how it ended. Where we may

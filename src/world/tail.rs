@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
+use std::path::Path;
 
 /// How much is read at a time.
 const BLOCK: u64 = 64 * 1024;
@@ -53,6 +54,22 @@ pub fn last_lines(stretches: &[Stretch], lines: usize) -> io::Result<Vec<u8>> {
     }
     text.drain(..begin);
     Ok(text)
+}
+
+/// The last whole lines of a file, at most `most` bytes of them.
+///
+/// # Errors
+/// The file cannot be read.
+pub fn last_bytes(path: &Path, most: u64) -> io::Result<Vec<u8>> {
+    let file = File::open(path)?;
+    let to = file.metadata()?.len();
+    let from = to.saturating_sub(most);
+    let mut bytes = read_range(&file, from, to)?;
+    if from > 0 {
+        let begin = bytes.iter().position(|b| *b == b'\n').map_or(bytes.len(), |at| at + 1);
+        bytes.drain(..begin);
+    }
+    Ok(bytes)
 }
 
 fn begin_of_last(text: &[u8], lines: usize) -> usize {

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use super::{PARTS, part};
 use crate::world::files;
-use crate::world::inotify::{WatchMask, Watcher};
+use crate::world::inotify::{WatchMask, Watcher, is_used_up};
 use crate::world::tail::{self, Stretch};
 
 /// How much is read at a time.
@@ -17,6 +17,9 @@ const BLOCK: usize = 64 * 1024;
 
 /// Longer entries than this are cut: ours never are.
 const LINE_MAX: usize = 1024 * 1024;
+
+/// Between two looks of who cannot be told of changes.
+const UNTOLD: Duration = Duration::from_millis(200);
 
 /// How often a reading is begun anew because the parts were renamed meanwhile.
 const MOST_TRIES: u32 = 8;
@@ -62,8 +65,12 @@ fn inodes(path: &Path) -> Vec<u64> {
 #[derive(Debug)]
 pub struct Follower {
     path: PathBuf,
-    watcher: Watcher,
+    /// None until it is waited for the first time: who never waits takes none of the few that the
+    /// kernel has for a user.
+    watcher: Option<Watcher>,
     file: Option<File>,
+    /// There has been a journal. If there was none, all that there is has come since.
+    begun: bool,
     offset: u64,
     unended: Vec<u8>,
     ready: VecDeque<String>,
@@ -73,17 +80,15 @@ impl Follower {
     /// From the end of the journal on.
     ///
     /// # Errors
-    /// The folder cannot be watched, or the journal cannot be opened.
+    /// The journal cannot be opened.
     pub fn new(path: &Path) -> io::Result<Self> {
-        let mut watcher = Watcher::new()?;
-        let mask = WatchMask::MODIFY | WatchMask::CREATE | WatchMask::MOVED_TO;
-        watcher.add(files::folder_of(path), mask)?;
         let file = open_if_there(path)?;
         let offset =
             file.as_ref().map_or(Ok(0), |file| Ok::<_, io::Error>(file.metadata()?.len()))?;
         Ok(Self {
             path: path.into(),
-            watcher,
+            watcher: None,
+            begun: file.is_some(),
             file,
             offset,
             unended: Vec::new(),
@@ -97,17 +102,45 @@ impl Follower {
     /// A part cannot be read, or inotify fails.
     pub fn next_within(&mut self, ceiling: Duration) -> io::Result<Option<String>> {
         self.read()?;
-        if self.ready.is_empty() && self.watcher.wait(Some(ceiling))? {
+        if self.ready.is_empty() && self.wait(ceiling)? {
             self.read()?;
         }
         Ok(self.ready.pop_front())
+    }
+
+    /// The next line, if there is one already.
+    ///
+    /// # Errors
+    /// A part cannot be read.
+    pub fn next_now(&mut self) -> io::Result<Option<String>> {
+        self.read()?;
+        Ok(self.ready.pop_front())
+    }
+
+    /// Whether something may have come.
+    fn wait(&mut self, ceiling: Duration) -> io::Result<bool> {
+        if let Some(watcher) = &mut self.watcher {
+            return watcher.wait(Some(ceiling));
+        }
+        match watch(&self.path) {
+            // What came before it watched is to be read first.
+            Ok(watcher) => self.watcher = Some(watcher),
+            // The user has too many of them already: then it is looked again and again.
+            Err(error) if is_used_up(&error) => {
+                std::thread::sleep(ceiling.min(UNTOLD));
+            }
+            Err(error) => return Err(error),
+        }
+        Ok(true)
     }
 
     fn read(&mut self) -> io::Result<()> {
         let mut block = vec![0; BLOCK];
         while self.ready.is_empty() {
             if self.file.is_none() {
-                self.file = open_if_there(&self.path)?;
+                let first = if self.begun { 0 } else { self.oldest() };
+                self.file = open_if_there(&part(&self.path, first))?;
+                self.begun |= self.file.is_some();
                 self.offset = 0;
             }
             let Some(file) = &self.file else { return Ok(()) };
@@ -140,7 +173,7 @@ impl Follower {
                 Some(0) => return Ok(false),
                 Some(n) => n - 1,
                 // So many rotations behind that ours is gone: the oldest there is comes next.
-                None => (0..=PARTS).rev().find(|n| part(&self.path, *n).exists()).unwrap_or(0),
+                None => self.oldest(),
             };
             let opened = open_if_there(&part(&self.path, next))?;
             // Another rotation in between would have put a later part there.
@@ -151,6 +184,10 @@ impl Follower {
             }
         }
         Ok(false)
+    }
+
+    fn oldest(&self) -> u32 {
+        (0..=PARTS).rev().find(|n| part(&self.path, *n).exists()).unwrap_or(0)
     }
 
     fn take(&mut self, block: &[u8]) {
@@ -179,6 +216,13 @@ impl Iterator for Follower {
             }
         }
     }
+}
+
+fn watch(path: &Path) -> io::Result<Watcher> {
+    let mut watcher = Watcher::new()?;
+    let mask = WatchMask::MODIFY | WatchMask::CREATE | WatchMask::MOVED_TO;
+    watcher.add(files::folder_of(path), mask)?;
+    Ok(watcher)
 }
 
 fn index_of(path: &Path, file: &File) -> io::Result<Option<u32>> {

@@ -124,6 +124,23 @@ fn what_could_not_be_written_is_counted_and_said() {
 }
 
 #[test]
+fn the_trouble_is_over_with_its_cause_and_not_with_the_next_entry() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut journal = journal(dir.path(), 8000);
+    fs::create_dir(path(dir.path())).unwrap();
+    journal.append(&entry(0));
+    journal.catch_up(SystemTime::UNIX_EPOCH);
+    assert_eq!(journal.trouble().unwrap().lost, 1);
+    fs::remove_dir(path(dir.path())).unwrap();
+    journal.catch_up(SystemTime::UNIX_EPOCH);
+    journal.catch_up(SystemTime::UNIX_EPOCH);
+    assert_eq!(journal.trouble(), None);
+    let lines = tail(&path(dir.path()), 10).unwrap();
+    let events: Vec<_> = lines.iter().map(|line| Entry::parse(line).unwrap().event).collect();
+    assert_eq!(events, [LOST]);
+}
+
+#[test]
 fn a_journal_that_somebody_removed_is_begun_anew() {
     let dir = tempfile::tempdir().unwrap();
     let mut journal = journal(dir.path(), 8000);

@@ -11,7 +11,7 @@ use tokio::time::{Instant, sleep_until};
 
 use super::{LogError, end, first_data, open_if_there, rotate, supports_punching};
 use crate::world::files;
-use crate::world::inotify::{AsyncWatcher, WatchMask};
+use crate::world::inotify::{AsyncWatcher, WatchMask, is_used_up};
 
 /// The least time between two looks at one log.
 const SOONEST: Duration = Duration::from_secs(1);
@@ -27,7 +27,8 @@ const SLOWER: u32 = 4;
 /// report again.
 #[derive(Debug)]
 pub struct LogKeeper {
-    watcher: AsyncWatcher,
+    /// None if the user has no more instances: then all is looked at by the clock.
+    watcher: Option<AsyncWatcher>,
     max: u64,
     keep: u32,
     logs: BTreeMap<PathBuf, Kept>,
@@ -70,9 +71,13 @@ impl LogKeeper {
     /// Keeps every log at about `max` bytes, and `keep` archives of each.
     ///
     /// # Errors
-    /// The user's limit of inotify instances is reached.
+    /// inotify fails for another reason than the user's limit of instances.
     pub fn new(max: u64, keep: u32) -> std::io::Result<Self> {
-        Ok(Self { watcher: AsyncWatcher::new()?, max, keep, logs: BTreeMap::new() })
+        let watcher = match AsyncWatcher::new() {
+            Err(error) if is_used_up(&error) => None,
+            watcher => Some(watcher?),
+        };
+        Ok(Self { watcher, max, keep, logs: BTreeMap::new() })
     }
 
     /// Begins to watch a log, which must be there. One where holes cannot be punched is left
@@ -102,9 +107,9 @@ impl LogKeeper {
     /// Watches a log no more.
     pub fn unwatch(&mut self, path: &Path) {
         if let Some(kept) = self.logs.remove(path)
-            && let Some(watch) = kept.watch
+            && let Some((watch, watcher)) = kept.watch.zip(self.watcher.as_mut())
         {
-            self.watcher.remove(watch);
+            watcher.remove(watch);
         }
     }
 
@@ -121,9 +126,15 @@ impl LogKeeper {
                     None => pending().await,
                 }
             };
+            let watched = async {
+                match &mut self.watcher {
+                    Some(watcher) => watcher.changed().await,
+                    None => pending().await,
+                }
+            };
             tokio::select! {
                 () = alarm => return,
-                changed = self.watcher.changed() => match changed {
+                changed = watched => match changed {
                     Ok(changed) => self.note(&changed),
                     // Without the kernel's word, by the clock.
                     Err(_) => self.note_all(),
@@ -172,7 +183,8 @@ impl LogKeeper {
 
     fn arm(&mut self, path: &Path) -> Result<(), LogError> {
         let Some(kept) = self.logs.get_mut(path) else { return Ok(()) };
-        let armed = self.watcher.add(path, WatchMask::MODIFY | WatchMask::ONESHOT);
+        let Some(watcher) = &mut self.watcher else { return Ok(()) };
+        let armed = watcher.add(path, WatchMask::MODIFY | WatchMask::ONESHOT);
         let (watch, result) = match armed {
             Ok(watch) => (Some(watch), Ok(())),
             Err(source) => (None, Err(LogError::Watch { path: path.into(), source })),

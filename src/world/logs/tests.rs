@@ -29,8 +29,11 @@ fn all(path: &Path) -> String {
     while let Some(block) = whole.next_block().unwrap() {
         blocks.extend(block);
     }
-    assert!((blocks == read) && (whole.offset() == end), "the two ways to read a log differ");
-    String::from_utf8(read).unwrap()
+    assert_eq!(whole.offset(), end);
+    // What is too long for memory is cut at its beginning, by one of the two.
+    let same = if blocks.len() < 30 << 20 { blocks == read } else { blocks.ends_with(&read) };
+    assert!(same, "the two ways to read a log differ");
+    String::from_utf8(blocks).unwrap()
 }
 
 fn follow(reader: &mut Reader) -> String {

@@ -31,6 +31,7 @@ fn sample() -> Kept {
             tmux_server: Some(Process { pid: 4700, start: 123_400 }),
             pane: Some("%0".into()),
             systemd_unit: None,
+            limits: Vec::new(),
         },
     }
 }

@@ -42,6 +42,22 @@ fn what_is_saved_is_loaded() {
 }
 
 #[test]
+fn a_plan_that_was_saved_loads_for_ever_and_is_written_as_it_was() {
+    let (dir, loaded) = load_text(include_str!("../../../tests/saved/state-v1-plan.json"));
+    let plan = &loaded.saved.plan;
+    assert!(loaded.notes.is_empty());
+    assert_eq!((plan.phase.as_deref(), plan.last.as_deref()), (Some("2"), Some("99")));
+    assert_eq!(plan.begun[&name("builder")], "1");
+    assert_eq!(plan.edges["5f0d7b1e9c2a4b68"], ["dd", "w:ee"]);
+    assert_eq!(plan.stale.as_ref().map(BTreeSet::len), Some(1));
+    assert!(plan.since.is_some() && plan.words.contains_key("bb"));
+    let about = loaded.saved.messages[&name("adversary")][0].about.as_deref();
+    assert_eq!(about, Some("5f0d7b1e9c2a4b68"));
+    save(dir.path(), &loaded.saved).unwrap();
+    assert_eq!(load(dir.path()).unwrap().saved, loaded.saved);
+}
+
+#[test]
 fn a_missing_file_is_empty_and_no_news() {
     let dir = tempfile::tempdir().unwrap();
     let loaded = load(dir.path()).unwrap();
@@ -133,11 +149,27 @@ fn on_a_full_disk_saving_fails_clearly_and_works_again_when_there_is_room() {
     assert_eq!(load(dir.path()).unwrap().saved, Saved::default());
 }
 
+#[test]
+fn what_the_state_folder_cannot_take_is_kept_aside_until_it_can() {
+    let (state, run) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let newest = || load_newest(state.path(), run.path()).unwrap();
+    save(state.path(), &Saved::default()).unwrap();
+    assert_eq!((newest().0.saved, newest().1), (Saved::default(), false));
+    save_aside(run.path(), &sample()).unwrap();
+    assert_eq!((newest().0.saved, newest().1), (sample(), true));
+    save(state.path(), &sample()).unwrap();
+    forget_aside(run.path());
+    assert_eq!((newest().0.saved, newest().1), (sample(), false));
+    fs::write(path(run.path()), "{").unwrap();
+    let (loaded, aside) = newest();
+    assert_eq!((loaded.saved, loaded.notes.len(), aside), (sample(), 1, false));
+}
+
 /// A tmpfs of one MiB, unmounted when dropped.
-struct SmallDisk<'a>(&'a Path);
+pub(crate) struct SmallDisk<'a>(&'a Path);
 
 impl<'a> SmallDisk<'a> {
-    fn mount(at: &'a Path) -> Option<Self> {
+    pub(crate) fn mount(at: &'a Path) -> Option<Self> {
         if !rustix::process::geteuid().is_root() {
             eprintln!("SKIPPED: a full disk needs root to mount a tmpfs");
             return None;

@@ -166,6 +166,14 @@ pub(super) fn classify(
     }
 }
 
+/// Whether nobody on the bus has the name that was called.
+pub(super) fn is_nobody_there(error: &zbus::Error) -> bool {
+    name(error).is_some_and(|name| {
+        ["org.freedesktop.DBus.Error.NameHasNoOwner", "org.freedesktop.DBus.Error.ServiceUnknown"]
+            .contains(&name.as_str())
+    })
+}
+
 fn name(error: &zbus::Error) -> Option<String> {
     if let zbus::Error::MethodError(name, ..) = error {
         return Some(name.to_string());

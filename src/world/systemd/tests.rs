@@ -40,8 +40,12 @@ fn a_unit_is_started_looked_at_and_stopped() {
         let up = systemd.look("x.service").await.unwrap();
         assert_eq!(up.active, Active::Active);
         let main = up.main.unwrap();
-        let cmdline = std::fs::read(format!("/proc/{}/cmdline", main.pid)).unwrap();
-        assert_eq!(cmdline, b"/bin/sleep\x001000\x00");
+        // systemd says so when it has forked, a moment before the program is executed.
+        let cmdline = || std::fs::read(format!("/proc/{}/cmdline", main.pid)).unwrap();
+        while !cmdline().starts_with(b"/bin/sleep") {
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(cmdline(), b"/bin/sleep\x001000\x00");
         assert!(main.start > 0);
         systemd.start("x.service").await.unwrap();
         assert_eq!(systemd.look("x.service").await.unwrap().main, Some(main));
@@ -207,6 +211,20 @@ fn where_there_is_no_bus_or_no_manager_the_words_say_which() {
         let nowhere = Bus::Address("unix:path=/nonexistent/bus".to_owned());
         let why = Systemd::connect(nowhere).await.unwrap_err();
         assert_eq!(why.to_string(), "cannot connect to the bus at unix:path=/nonexistent/bus");
+    });
+}
+
+#[test]
+fn a_manager_that_joins_its_bus_after_us_is_waited_for() {
+    let Some(bus) = PrivateBus::start("late") else { return };
+    run(async {
+        let (systemd, _double) = tokio::join!(Systemd::connect(bus.bus()), async {
+            // A connection more, and so later than the question.
+            let address = bus.bus().address();
+            drop(zbus::connection::Builder::address(&*address).build().await.unwrap());
+            ManagerDouble::serve(&bus.bus(), Start::Ends("done")).await
+        });
+        systemd.unwrap().start("x.service").await.unwrap();
     });
 }
 

@@ -8,6 +8,7 @@
 
 mod birth;
 mod control;
+mod elsewhere;
 mod helper;
 mod leaving;
 mod pane;
@@ -29,6 +30,7 @@ use std::os::fd::OwnedFd;
 use crate::decide::Process;
 
 pub use control::{Control, ControlError, Notifications};
+pub use elsewhere::NotAsked;
 pub use pane::{Cursor, LastWords, PaneProgram, PaneState};
 pub use quote::Words;
 pub use server::{ReconnectError, Server, ServerSpec, Size, StartError, Up};

@@ -189,6 +189,21 @@ impl Server {
         self.print(&format!("{format},#{{pane_dead_signal}}"))
     }
 
+    /// The pane and what it shows, colours as escape sequences: by these a suggestion is told
+    /// from what a person typed.
+    ///
+    /// # Errors
+    /// [`ControlError`].
+    pub async fn sight(&self) -> Result<(PaneState, String), ControlError> {
+        let capture = CapturePane::new().stdout().target_pane(self.pane().to_string());
+        let capture = capture.escape_sequences().build().into();
+        let answers = self.control.sequence(vec![self.state_words(), capture]).await?;
+        let [state, screen] = &answers[..] else {
+            return Err(strange(String::new()));
+        };
+        Ok((read_state(state)?, read_screen(screen)))
+    }
+
     fn capture_words(&self, history: bool, joined: bool) -> Words {
         let mut capture = CapturePane::new().stdout().target_pane(self.pane().to_string());
         if history {
