@@ -25,10 +25,17 @@ impl Watchdog {
         for outside in self.outside.values_mut() {
             outside.awaited.take_if(|at| now.mono.since(*at) >= AWAIT_DEADLINE);
         }
+        self.mind_accounts(now, actions);
+        self.turn_phase(now, actions);
+        self.mind_progress(now, actions);
         let names: Vec<UnitName> = self.units.keys().cloned().collect();
         for name in names {
             self.expire(now, &name, actions);
+            self.remedy(now, &name, actions);
+            self.free(now, &name, actions);
+            self.follow_phase(&name, actions);
             self.begin(now, &name, actions);
+            self.take_pen(now, &name, actions);
         }
     }
 
@@ -66,6 +73,10 @@ impl Watchdog {
                     self.stop(now, name, StopReason::Wish, actions);
                 } else if unit.bounce.is_some() {
                     self.stop(now, name, StopReason::Bounce, actions);
+                } else if unit.yields {
+                    self.stop(now, name, StopReason::Yield, actions);
+                } else if unit.may_be_held() {
+                    self.stop(now, name, StopReason::Tokens, actions);
                 } else if unit.overdue {
                     self.stop(now, name, StopReason::NotReady, actions);
                 } else if unit.ready_by.is_some_and(|by| now.mono >= by) {
@@ -73,7 +84,11 @@ impl Watchdog {
                 }
             }
             State::Stopped | State::Waiting(_) | State::GivenUp(_) | State::Held => {
-                if wanted && !unit.retired {
+                if wanted && unit.policy.agent.as_ref().is_some_and(|agent| agent.unwatched) {
+                    if unit.state != State::Stopped {
+                        self.rest(now, name);
+                    }
+                } else if wanted && !unit.retired {
                     self.start_if_free(now, name, actions);
                 } else if unit.state != State::Stopped {
                     self.rest(now, name);
@@ -86,7 +101,12 @@ impl Watchdog {
 
     fn rest(&mut self, now: Now, name: &UnitName) {
         let Some(unit) = self.units.get_mut(name) else { return };
-        let why = if unit.drained { "drained; `start` brings it back" } else { "" };
+        let unwatched = unit.policy.agent.as_ref().is_some_and(|agent| agent.unwatched);
+        let why = match (unit.drained, unwatched) {
+            (true, _) => "drained; `start` brings it back",
+            (false, true) => "watch = false: it is left alone",
+            (false, false) => "",
+        };
         unit.enter(State::Stopped, why, now);
     }
 
@@ -103,7 +123,8 @@ impl Watchdog {
             State::Waiting(Wait::For(what)) => format!("waits for {what}"),
             State::Waiting(Wait::Cap(_)) => "waits for the cap over all units".to_owned(),
             State::Waiting(Wait::Turn(_)) => "waits for its turn after other agents".to_owned(),
-            State::Held => unit.policy.hold.clone().unwrap_or_default(),
+            State::Waiting(Wait::Tokens(_)) => unit.overspent().unwrap_or_default(),
+            State::Held => unit.held().unwrap_or_default(),
             State::Unseen(_)
             | State::Stopped
             | State::Waiting(Wait::Until(_))
@@ -112,14 +133,27 @@ impl Watchdog {
             | State::Stopping(_)
             | State::GivenUp(_) => unit.why.clone(),
         };
-        actions.push(journal(name, "waits", why.clone()));
+        let event = if obstacle == State::Held { "held" } else { "waits" };
+        actions.push(journal(name, event, why.clone()));
         unit.enter(obstacle, why, now);
     }
 
     /// What stands in the way of a start, as the state it puts the unit in.
     fn obstacle(&mut self, now: Now, name: &UnitName, actions: &mut Vec<Action>) -> Option<State> {
         let unit = self.units.get(name)?;
-        if unit.policy.hold.is_some() {
+        // A login that is lost and found again forgives no crash loop.
+        let loops = match unit.state {
+            State::GivenUp(retry) => retry.is_none_or(|at| now.mono < at),
+            State::Unseen(_)
+            | State::Stopped
+            | State::Waiting(_)
+            | State::Starting
+            | State::Up
+            | State::Stopping(_)
+            | State::Held => false,
+        };
+        let by_login = unit.policy.hold.is_none() && unit.refused.is_none();
+        if unit.held().is_some() && !(loops && by_login) {
             return Some(State::Held);
         }
         match &unit.state {
@@ -135,8 +169,21 @@ impl Watchdog {
             | State::Stopping(_)
             | State::Held => {}
         }
+        if let Some(until) = unit.holds_until() {
+            return Some(State::Waiting(Wait::Tokens(until)));
+        }
         let (is_restart, paced) = (unit.is_restart, unit.policy.paced);
-        for dependency in unit.policy.after.clone() {
+        if unit.waits_for_a_person() {
+            // Whoever comes is seen, and kept alive from then on.
+            let _ = self.missing(now, Dependency::Alone(name.clone()), actions);
+            return Some(State::Waiting(Wait::For("a person to start it".to_owned())));
+        }
+        let taken = unit.taken.then(|| Dependency::Conversation(name.clone()));
+        let alone = unit.stands_back().then(|| Dependency::Alone(name.clone()));
+        let required =
+            (unit.policy.agent.is_some() && self.requires).then_some(Dependency::Requirements);
+        let after = unit.policy.after.clone().into_iter();
+        for dependency in after.chain(required).chain(taken).chain(alone) {
             if let Some(missing) = self.missing(now, dependency, actions) {
                 return Some(State::Waiting(Wait::For(missing)));
             }
@@ -167,7 +214,9 @@ impl Watchdog {
             return (!there).then(|| other.to_string());
         }
         let outside = self.outside.entry(dependency.clone()).or_default();
-        if outside.there.is_some_and(|there| now.mono.since(there) < FOUND_HOLDS) {
+        // What is required is looked at before the first start alone.
+        let holds = dependency == Dependency::Requirements;
+        if outside.there.is_some_and(|there| holds || now.mono.since(there) < FOUND_HOLDS) {
             return None;
         }
         if outside.awaited.is_none() {
@@ -187,18 +236,22 @@ impl Watchdog {
 
     fn start(&mut self, now: Now, name: &UnitName, actions: &mut Vec<Action>) {
         let ticket = self.take_off(now, name, FlightKind::Start, START_DEADLINE);
+        let conversation = self.conversation_to_open(name, actions);
         let Some(unit) = self.units.get_mut(name) else { return };
         if unit.is_restart {
             unit.budget.count_restart();
         }
+        let was_waiting = matches!(unit.state, State::Waiting(Wait::For(_)));
         let why = match std::mem::take(&mut unit.why) {
-            why if unit.is_restart => why,
+            why if unit.is_restart && !was_waiting => why,
+            _ if was_waiting => "what it waited for is there".to_owned(),
             _ => "as wished".to_owned(),
         };
         actions.push(journal(name, "starting", why.clone()));
         unit.enter(State::Starting, why, now);
         unit.born = Some(now.mono);
         unit.ending = false;
+        unit.yields = false;
         unit.unrecorded = false;
         unit.running_spec.clone_from(&unit.policy.spec);
         unit.ready = unit.policy.ready_within.is_none();
@@ -206,7 +259,9 @@ impl Watchdog {
             unit: name.clone(),
             ticket,
             record: unit.record(),
-            fresh: unit.fresh,
+            conversation,
+            by_name: !unit.renewed,
+            because: unit.because.clone(),
         });
     }
 
@@ -216,6 +271,8 @@ impl Watchdog {
         let why = match reason {
             StopReason::Wish => "as asked".to_owned(),
             StopReason::Bounce => "to be restarted".to_owned(),
+            StopReason::Tokens => unit.overspent().unwrap_or_default(),
+            StopReason::Yield => "somebody else is there".to_owned(),
             StopReason::NotReady => {
                 let within = unit.policy.ready_within.unwrap_or_default();
                 format!("not ready within {within:?}")
@@ -230,12 +287,16 @@ impl Watchdog {
     }
 
     fn take_off(&mut self, now: Now, name: &UnitName, kind: FlightKind, limit: Duration) -> Ticket {
-        self.tickets += 1;
-        let ticket = Ticket(self.tickets);
+        let ticket = self.ticket();
         if let Some(unit) = self.units.get_mut(name) {
             unit.flight = Some(Flight { ticket, deadline: now.mono + limit, kind });
         }
         ticket
+    }
+
+    pub(super) fn ticket(&mut self) -> Ticket {
+        self.tickets += 1;
+        Ticket(self.tickets)
     }
 
     /// When something happens by itself next, and what. Whoever feeds the watchdog sends a
@@ -247,9 +308,9 @@ impl Watchdog {
             }
             match &unit.state {
                 State::Unseen(at) => Some((*at, "look again")),
-                State::Waiting(Wait::Until(at) | Wait::Cap(at) | Wait::Turn(at)) => {
-                    Some((*at, "start"))
-                }
+                State::Waiting(
+                    Wait::Until(at) | Wait::Cap(at) | Wait::Turn(at) | Wait::Tokens(at),
+                ) => Some((*at, "start")),
                 State::GivenUp(at) => at.map(|at| (at, "try a given-up unit once")),
                 State::Up => unit.ready_by.map(|at| (at, "must be ready")),
                 State::Waiting(Wait::For(_))
@@ -265,6 +326,10 @@ impl Watchdog {
             .values()
             .filter(|_| self.units.values().any(waiting))
             .filter_map(|it| it.awaited.map(|at| (at + AWAIT_DEADLINE, "watch for it anew")));
-        units.chain(outside).min_by_key(|(at, _)| *at)
+        let pens = self.units.values().filter_map(Unit::pen_wake);
+        let care = self.units.values().filter_map(|unit| unit.care.next);
+        let account = self.accounts.next_wake().map(|at| (at, "try whether a login is back"));
+        let remedies = care.chain(account).chain(self.phase_wake()).chain(self.progress_wake());
+        units.chain(pens).chain(remedies).chain(outside).min_by_key(|(at, _)| *at)
     }
 }

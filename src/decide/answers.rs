@@ -1,6 +1,6 @@
 //! What each thing seen changes in what is believed.
 
-use super::event::{Action, Look, Ticket};
+use super::event::{Action, Look, NoStart, Ticket};
 use super::unit::{Aftermath, Bounce, FlightKind, State, StopReason, Unit, Wait};
 use super::watchdog::{Watchdog, journal};
 use super::{Dependency, Exit, Now, Process, UnitName};
@@ -31,6 +31,7 @@ impl Watchdog {
                     actions.push(journal(name, "ready", "seen by a confirming look"));
                     actions.push(Action::Record { unit: name.clone(), record: unit.record() });
                 }
+                self.recall(now, name, actions);
             }
             Look::Alive { process, ready } => {
                 let since = if unit.born.is_some() { unit.since } else { now.wall };
@@ -50,6 +51,7 @@ impl Watchdog {
                 }
                 actions.push(journal(name, "adopted", format!("pid {}", process.pid)));
                 actions.push(Action::Record { unit: name.clone(), record: unit.record() });
+                self.recall(now, name, actions);
             }
             Look::Absent { exit } => self.absent(now, name, exit, actions),
             Look::Failed(why) => {
@@ -64,7 +66,7 @@ impl Watchdog {
         now: Now,
         name: &UnitName,
         ticket: Ticket,
-        outcome: Result<Process, String>,
+        outcome: Result<Process, NoStart>,
         actions: &mut Vec<Action>,
     ) {
         let Some(unit) = self.landed(name, ticket, FlightKind::Start) else { return };
@@ -73,9 +75,16 @@ impl Watchdog {
                 unit.lives(process, unit.policy.ready_within.is_none(), now);
                 let why = if unit.ready { "" } else { "not ready yet" };
                 unit.enter(State::Up, why, now);
-                unit.fresh = false;
                 unit.is_restart = false;
+                let told = unit.because.take().is_some();
                 actions.push(journal(name, "started", format!("pid {}", process.pid)));
+                self.brief(now, name, actions);
+                if told {
+                    // Or it is told once more by whoever comes after us.
+                    actions.push(Action::Save(self.saved()));
+                }
+                self.recall(now, name, actions);
+                let Some(unit) = self.units.get_mut(name) else { return };
                 if let Some(exit) = unit.end_of(process) {
                     actions.push(journal(name, "exited", exit.to_string()));
                     self.death(now, name, Some(exit), &exit.to_string(), actions);
@@ -88,7 +97,16 @@ impl Watchdog {
                         .extend(record.map(|record| Action::Record { unit: name.clone(), record }));
                 }
             }
-            Err(why) => {
+            Err(NoStart::Taken(why)) => self.taken(now, name, &why, actions),
+            Err(NoStart::Refused(why)) => {
+                actions.push(journal(name, "could-not-start", why.clone()));
+                actions.push(journal(name, "held", why.clone()));
+                unit.refused = Some(why.clone());
+                unit.not_born();
+                unit.enter(State::Held, why, now);
+                self.record(name, actions);
+            }
+            Err(NoStart::Failed(why)) => {
                 actions.push(journal(name, "could-not-start", why.clone()));
                 self.death(now, name, None, &format!("could not start: {why}"), actions);
             }
@@ -118,7 +136,10 @@ impl Watchdog {
                 };
                 let how = match reason {
                     StopReason::NotReady => unit.why.clone(),
-                    StopReason::Wish | StopReason::Bounce => {
+                    StopReason::Wish
+                    | StopReason::Bounce
+                    | StopReason::Tokens
+                    | StopReason::Yield => {
                         // Wished up again while it was being stopped: that is no death.
                         unit.bounce.get_or_insert(Bounce { fresh: false });
                         String::new()
@@ -127,6 +148,10 @@ impl Watchdog {
                 let ended = exit.map_or_else(String::new, |exit| exit.to_string());
                 actions.push(journal(name, "stopped", ended));
                 self.death(now, name, exit, &how, actions);
+                if reason == StopReason::Tokens {
+                    // No start follows that would write it.
+                    self.record(name, actions);
+                }
             }
             Err(why) => {
                 actions.push(journal(name, "could-not-stop", why.clone()));
@@ -176,7 +201,7 @@ impl Watchdog {
             // The rest of its group is being ended; the answer to that is awaited.
             Some(FlightKind::Stop) => {
                 unit.gone = Some((process, exit));
-                unit.process = None;
+                unit.former = unit.process.take();
                 unit.last_exit = Some((exit, now.wall));
             }
             Some(FlightKind::Look | FlightKind::Start) | None => {
@@ -225,7 +250,7 @@ impl Watchdog {
         } else if unit.retired {
             self.forget(name, actions);
         } else if let Some(bounce) = unit.bounce.take() {
-            unit.fresh = bounce.fresh;
+            unit.fresh |= bounce.fresh;
             unit.enter(State::Waiting(Wait::Until(now.mono)), "", now);
         } else {
             let otherwise = (State::Waiting(Wait::Until(now.mono)), String::new());
@@ -271,7 +296,7 @@ impl Watchdog {
 
     fn forget(&mut self, name: &UnitName, actions: &mut Vec<Action>) {
         if let Some(unit) = self.units.remove(name) {
-            self.other_wishes.insert(name.clone(), unit.wish);
+            self.others.wishes.insert(name.clone(), unit.wish);
         }
         actions.push(journal(name, "forgotten", "it has ended, and no config names it"));
         actions.push(Action::Forget { unit: name.clone() });

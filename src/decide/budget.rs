@@ -81,6 +81,11 @@ impl Budget {
         self.total = self.total.saturating_add(1);
     }
 
+    /// The restart that was counted was not made.
+    pub(super) fn uncount_restart(&mut self) {
+        self.total = self.total.saturating_sub(1);
+    }
+
     pub(super) fn total(&self) -> u64 {
         self.total
     }
@@ -137,12 +142,17 @@ impl Random {
         Self(seed)
     }
 
-    fn next(&mut self) -> u64 {
+    pub(super) fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut mixed = self.0;
         mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
         mixed ^ (mixed >> 31)
+    }
+
+    /// A number of 32 bits.
+    pub(super) fn short(&mut self) -> u32 {
+        (self.next() >> 32) as u32
     }
 
     pub(super) fn jitter(&mut self, wait: Duration) -> Duration {

@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use super::orchestrator::Alone;
+use super::plan::{HandoffPolicy, PlanPolicy};
 use super::{Dependency, UnitKind, UnitName};
 
 /// Everything the watchdog obeys.
@@ -14,6 +16,14 @@ pub struct Policy {
     pub cap: Cap,
     /// The least time between two starts of paced units; a restart after a death is not paced.
     pub stagger: Duration,
+    /// The plan.
+    pub plan: PlanPolicy,
+    /// Who wakes whom.
+    pub handoffs: Vec<HandoffPolicy>,
+    /// Something is required before the first start of an agent.
+    pub requires: bool,
+    /// The reboots of this machine, in words, for the orchestrator.
+    pub boots: String,
 }
 
 /// One unit's part.
@@ -39,6 +49,51 @@ pub struct UnitPolicy {
     pub paced: bool,
     /// Why it is not started whatever the wish.
     pub hold: Option<String>,
+    /// It is an agent program that we know: it has conversations, and channels to be read by.
+    pub agent: Option<AgentPolicy>,
+}
+
+/// What is asked of an agent session beyond what every unit has.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AgentPolicy {
+    /// The conversation that it begins with, if the config names one.
+    pub first: Option<String>,
+    /// The command by which the program begins another conversation in the same process.
+    pub clear: Option<String>,
+    /// The command by which it makes its conversation shorter.
+    pub compact: Option<String>,
+    /// Its permission prompts and questions are dismissed: nobody is there to answer them.
+    pub escape: bool,
+    /// What it is told when it has been idle for long.
+    pub idle_nudge: Option<IdleNudge>,
+    /// What it may spend; none = as much as it likes.
+    pub budget: Option<TokenBudget>,
+    /// When it has to be known that nobody else runs in its place.
+    pub alone: Alone,
+    /// It is left to a person until one was seen, or asks for it.
+    pub by_hand: bool,
+    /// It is neither started nor stopped by itself.
+    pub unwatched: bool,
+}
+
+/// A line for a session that sits idle.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct IdleNudge {
+    /// After so long at its prompt.
+    pub after: Duration,
+    /// What is typed.
+    pub text: String,
+}
+
+/// So many tokens within such a time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TokenBudget {
+    /// How many, of all kinds together.
+    pub tokens: u64,
+    /// The length of the window, which ends now.
+    pub per: Duration,
+    /// Once they are spent it is held until there is room again; else it is only told.
+    pub hold: bool,
 }
 
 /// The restart budget.

@@ -3,6 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::SystemTime;
 
+use super::message::Message;
+use super::plan::PlanSaved;
+use super::spent::RemedyUse;
 use super::{Exit, Mono, Process, UnitKind, UnitName, Wish};
 
 /// What must survive the power: fsynced before the next action is done.
@@ -13,6 +16,16 @@ pub struct Saved {
     pub wishes: BTreeMap<UnitName, Wish>,
     /// The units that a drain stopped in this boot, wishes unchanged.
     pub drained: BTreeSet<UnitName>,
+    /// The conversation of each agent session.
+    pub conversations: BTreeMap<UnitName, String>,
+    /// What was done about each agent session that could not go on.
+    pub remedies: BTreeMap<UnitName, Vec<RemedyUse>>,
+    /// Why a session's next conversation is not the last one, until it has been told.
+    pub because: BTreeMap<UnitName, String>,
+    /// What is still to be typed, in order.
+    pub messages: BTreeMap<UnitName, Vec<Message>>,
+    /// How far the plan is.
+    pub plan: PlanSaved,
 }
 
 /// What must survive us, but not the power: one unit's life in this boot. Written before the act

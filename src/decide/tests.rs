@@ -2,6 +2,15 @@
 
 mod stage;
 
+mod accounts;
+mod agents;
+mod allowance;
+mod asking;
+mod handoffs;
 mod lives;
+mod messages;
+mod orchestrator;
+mod plan;
+mod remedies;
 mod waits;
 mod wishes;

@@ -42,3 +42,17 @@ pub struct Now {
     /// For dates that a person reads. It may step in either direction; no decision uses it.
     pub wall: SystemTime,
 }
+
+impl Now {
+    /// A past date on the clock that does not step. One from before the boot is the boot's own
+    /// moment, and one that lies ahead is now.
+    pub fn mono_of(&self, at: SystemTime) -> Mono {
+        let age = self.wall.duration_since(at).unwrap_or_default();
+        Mono(self.mono.0.saturating_sub(age))
+    }
+
+    /// The date of a past point; one that lies ahead is now.
+    pub fn wall_of(&self, at: Mono) -> SystemTime {
+        self.wall.checked_sub(self.mono.since(at)).unwrap_or(SystemTime::UNIX_EPOCH)
+    }
+}

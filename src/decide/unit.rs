@@ -3,14 +3,26 @@
 
 use std::time::{Duration, SystemTime};
 
+use super::allowance::Allowance;
 use super::budget::{Budget, Random, Verdict};
+use super::care::Care;
+use super::fusion::Sightings;
+use super::hearsay::Hearsay;
+use super::message::Queue;
+use super::pen::{Glances, Pen};
 use super::policy::UnitPolicy;
-use super::{Exit, Mono, Now, Process, Record, Ticket, Wish};
+pub(super) use super::state::{Aftermath, Bounce, Flight, FlightKind, State, StopReason, Wait};
+use super::{Exit, Mono, Now, Process, Record, Wish};
 
 /// How long to wait before looking or stopping again after it could not be done.
 const AGAIN_FROM: Duration = Duration::from_secs(1);
 /// The longest such wait.
 const AGAIN_TO: Duration = Duration::from_secs(60);
+/// How long to wait before the next start of what cannot reach its service: that is no crash. It
+/// doubles.
+const OUTAGE_FROM: Duration = Duration::from_secs(5);
+/// The longest such wait.
+const OUTAGE_TO: Duration = Duration::from_secs(5 * 60);
 
 pub(super) struct Unit {
     pub(super) policy: UnitPolicy,
@@ -24,6 +36,8 @@ pub(super) struct Unit {
     /// The last process known to have ended, and how: an answer that comes late and still saw it
     /// alive is not believed.
     pub(super) gone: Option<(Process, Exit)>,
+    /// The process that was known to be ours before the next start.
+    pub(super) former: Option<Process>,
     pub(super) ready: bool,
     /// The process that said so before the answer that names it.
     pub(super) early: Option<Process>,
@@ -38,6 +52,7 @@ pub(super) struct Unit {
     /// The digest of the spec that the living process was started with.
     pub(super) running_spec: String,
     pub(super) budget: Budget,
+    pub(super) allowance: Allowance,
     /// The next start is the answer to a death, and so counts as a restart.
     pub(super) is_restart: bool,
     /// The next start was asked to be a fresh one.
@@ -53,78 +68,37 @@ pub(super) struct Unit {
     pub(super) why: String,
     /// Nobody could look: why.
     pub(super) blind: Option<String>,
+    /// The conversation of an agent session.
+    pub(super) conversation: Option<String>,
+    /// The conversation is open in another process.
+    pub(super) taken: bool,
+    /// Why it would be refused every time; until an operator asks for it again.
+    pub(super) refused: Option<String>,
+    pub(super) sightings: Sightings,
+    pub(super) hearsay: Hearsay,
+    pub(super) glances: Glances,
+    pub(super) pen: Option<Pen>,
+    pub(super) queue: Queue,
+    pub(super) care: Care,
+    /// Its login, as a digest.
+    pub(super) account: Option<String>,
+    /// Why nothing is typed into it, and it is not started: its login is not accepted.
+    pub(super) account_hold: Option<String>,
+    /// Its process said before it ended that its service cannot be reached.
+    pub(super) cut_off: bool,
+    /// Ends of that kind in a row.
+    outages: u32,
+    /// Why the next conversation is not the last one, for its first prompt.
+    pub(super) because: Option<String>,
+    /// Its conversation was begun because another one was wanted than the last.
+    pub(super) renewed: bool,
+    /// It was seen to live, by us or in a person's hands, or an operator has asked for it.
+    pub(super) met: bool,
+    /// Who else was seen in its place.
+    pub(super) stranger: Option<String>,
+    /// It makes room for somebody else.
+    pub(super) yields: bool,
     failures: u32,
-}
-
-/// What we are doing about a unit.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum State {
-    /// It is not known whether it lives; looked at next at this time.
-    Unseen(Mono),
-    /// Not running, as wished.
-    Stopped,
-    /// To be started as soon as nothing stands in the way.
-    Waiting(Wait),
-    Starting,
-    Up,
-    Stopping(StopReason),
-    /// Not to be started, whatever the wish.
-    Held,
-    /// Crash loop; tried again then.
-    GivenUp(Option<Mono>),
-}
-
-/// What a start waits for. Each but the first is found anew at every turn.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Wait {
-    /// Until then, and then whatever else stands in the way.
-    Until(Mono),
-    /// A dependency.
-    For(String),
-    /// The cap over all units.
-    Cap(Mono),
-    /// The pace of agent starts.
-    Turn(Mono),
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum StopReason {
-    Wish,
-    Bounce,
-    NotReady,
-}
-
-/// The one action under way.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Flight {
-    pub(super) ticket: Ticket,
-    pub(super) deadline: Mono,
-    pub(super) kind: FlightKind,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum FlightKind {
-    Look,
-    Start,
-    Stop,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Bounce {
-    pub(super) fresh: bool,
-}
-
-/// What a death led to, for the journal and the record.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Aftermath {
-    /// As wished.
-    Stopped,
-    /// Started again at once or later.
-    Again,
-    /// A crash loop.
-    GivenUp,
-    /// A person ended it: the wish is down.
-    EndedByHand,
 }
 
 impl Unit {
@@ -143,6 +117,7 @@ impl Unit {
             flight: None,
             process: None,
             gone: None,
+            former: None,
             ready: false,
             early: None,
             ready_by: None,
@@ -152,6 +127,7 @@ impl Unit {
             nameless: false,
             running_spec: policy.spec.clone(),
             budget: Budget::default(),
+            allowance: Allowance::default(),
             is_restart: false,
             fresh: false,
             unrecorded: false,
@@ -161,6 +137,24 @@ impl Unit {
             since: now.wall,
             why: String::from("not looked at yet"),
             blind: None,
+            conversation: None,
+            taken: false,
+            refused: None,
+            sightings: Sightings::default(),
+            hearsay: Hearsay::default(),
+            glances: Glances::default(),
+            pen: None,
+            queue: Queue::default(),
+            care: Care::default(),
+            account: None,
+            account_hold: None,
+            cut_off: false,
+            outages: 0,
+            because: None,
+            renewed: false,
+            met: false,
+            stranger: None,
+            yields: false,
             failures: 0,
             policy,
         };
@@ -168,6 +162,7 @@ impl Unit {
             unit.running_spec.clone_from(&record.spec);
             unit.budget = Budget::from_record(record);
             unit.last_exit = record.last_exit;
+            unit.former = record.process;
             if record.process.is_some() {
                 unit.ending = record.ending;
                 unit.born = record.since.or(Some(now.mono));
@@ -188,6 +183,12 @@ impl Unit {
     /// Whether it shall run.
     pub(super) fn wanted(&self) -> bool {
         self.wish == Wish::Up && !self.drained
+    }
+
+    /// Why it is not to be started until a person acts.
+    pub(super) fn held(&self) -> Option<String> {
+        let hold = || self.refused.clone().or_else(|| self.account_hold.clone());
+        self.policy.hold.clone().or_else(hold)
     }
 
     /// Whether those that come after it may start: it is up, and nothing is about to end it.
@@ -212,23 +213,31 @@ impl Unit {
         self.budget.clear();
         self.unrecorded = true;
         self.is_restart = false;
+        self.refused = None;
+        self.because = None;
+        self.care.forgive();
+        self.outages = 0;
+        self.taken = false;
+        self.met = true;
         self.resume = (State::Stopped, String::new());
         if matches!(self.state, State::Waiting(_) | State::GivenUp(_)) {
             self.enter(State::Stopped, "", now);
         }
     }
 
-    /// The record to be written because an operator forgave, as soon as none can lose a process
-    /// whose name is not known yet.
-    pub(super) fn forgiven(&mut self) -> Option<Record> {
-        let named = self.process.is_some() || self.born.is_none();
-        (named && std::mem::take(&mut self.unrecorded)).then(|| self.record())
-    }
-
     /// It lives: just born, or found alive.
     pub(super) fn lives(&mut self, process: Process, ready: bool, now: Now) {
         let ready = ready || self.early == Some(process);
+        if self.process != Some(process) {
+            self.unlisten(now);
+            self.care.begin_life();
+            self.cut_off = false;
+        }
         self.process = Some(process);
+        self.taken = false;
+        self.met = true;
+        self.stranger = None;
+        self.listen(now);
         self.nameless = false;
         self.ready = ready;
         self.overdue = false;
@@ -238,6 +247,11 @@ impl Unit {
             Some(within) if !ready => Some(now.mono + within),
             _ => None,
         };
+    }
+
+    /// It has come as far as its prompt: its service can be reached.
+    pub(super) fn is_connected(&mut self) {
+        self.outages = 0;
     }
 
     /// How a process ended, if that is already known.
@@ -256,6 +270,9 @@ impl Unit {
         let born = self.born.take();
         let by_us = std::mem::take(&mut self.ending);
         self.nameless = false;
+        self.yields = false;
+        self.unlisten(now);
+        self.former = self.process.or(self.former);
         let ended = self.process.take().map(|process| (process, exit.unwrap_or(Exit::Unknown)));
         self.gone = ended.or(self.gone);
         self.ready = false;
@@ -271,7 +288,7 @@ impl Unit {
             return Aftermath::Stopped;
         }
         if let Some(bounce) = self.bounce.take() {
-            self.fresh = bounce.fresh;
+            self.fresh |= bounce.fresh;
             self.enter(State::Waiting(Wait::Until(now.mono)), "restarting, as asked", now);
             return Aftermath::Again;
         }
@@ -279,6 +296,14 @@ impl Unit {
             self.wish = Wish::Down;
             self.enter(State::Stopped, "ended by hand; `start` brings it back", now);
             return Aftermath::EndedByHand;
+        }
+        if std::mem::take(&mut self.cut_off) {
+            let wait = OUTAGE_FROM.saturating_mul(1 << self.outages.min(8)).min(OUTAGE_TO);
+            self.outages = self.outages.saturating_add(1);
+            let at = now.mono + random.jitter(wait);
+            let why = "its service cannot be reached: tried again by itself";
+            self.enter(State::Waiting(Wait::Until(at)), why, now);
+            return Aftermath::Again;
         }
         self.is_restart = true;
         match self.budget.spend(&self.policy.restart, born, now.mono, random) {
@@ -314,45 +339,5 @@ impl Unit {
             | State::Held
             | State::GivenUp(_) => self.enter(State::Unseen(now.mono + wait), why, now),
         }
-    }
-
-    /// What a record of this unit says now.
-    pub(super) fn record(&self) -> Record {
-        let mut record = Record {
-            process: self.process,
-            since: self.born,
-            since_wall: self.born.map(|_| self.since),
-            ready: self.ready,
-            ending: self.ending,
-            spec: self.running_spec.clone(),
-            kind: self.policy.kind,
-            crashes: Vec::new(),
-            level: 0,
-            looping: false,
-            total: 0,
-            last_exit: self.last_exit,
-            not_before: match self.state {
-                State::Waiting(Wait::Until(at)) => Some(at),
-                State::GivenUp(retry) => retry,
-                State::Unseen(_)
-                | State::Stopped
-                | State::Waiting(_)
-                | State::Starting
-                | State::Up
-                | State::Stopping(_)
-                | State::Held => None,
-            },
-            why: match self.state {
-                State::Waiting(_) | State::GivenUp(_) => self.why.clone(),
-                State::Unseen(_)
-                | State::Stopped
-                | State::Starting
-                | State::Up
-                | State::Stopping(_)
-                | State::Held => String::new(),
-            },
-        };
-        self.budget.write(&mut record);
-        record
     }
 }

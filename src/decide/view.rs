@@ -4,7 +4,7 @@ use std::time::{Duration, SystemTime};
 
 use super::unit::{State, Unit, Wait};
 use super::watchdog::Watchdog;
-use super::{Exit, Mono, Now, Process, Reading, UnitKind, UnitName, Wish};
+use super::{Channel, Exit, Mono, Now, Process, Reading, Remedy, UnitKind, UnitName, Wish};
 
 /// One unit, as it is shown.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,6 +35,50 @@ pub struct UnitView {
     pub in_window: u32,
     /// How its last process ended.
     pub last_exit: Option<(Exit, SystemTime)>,
+    /// The conversation of an agent session.
+    pub conversation: Option<String>,
+    /// Which channel says what it is doing, how long ago, and what was seen.
+    pub source: Option<(Channel, Duration, String)>,
+    /// Messages that are still to be typed into it.
+    pub messages: usize,
+    /// How often each remedy was used within a day.
+    pub remedies: Vec<(Remedy, usize)>,
+}
+
+/// The plan, as it is shown.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PlanView {
+    /// The phase now.
+    pub phase: Option<String>,
+    /// All phases of the config.
+    pub phases: Vec<String>,
+    /// The last phase is done, with consent.
+    pub done: bool,
+    /// The phase is done, and the next one waits for a person.
+    pub waits: bool,
+    /// What stands under `## Blocked`.
+    pub blocked: Option<String>,
+    /// What the DONE that stands there lacks.
+    pub missing: Vec<String>,
+    /// Nothing has moved for long although somebody is there who could.
+    pub stalled: bool,
+    /// What cannot be looked at, and why.
+    pub blind: Vec<String>,
+    /// The hand-offs, as in the config.
+    pub handoffs: Vec<HandoffView>,
+}
+
+/// A hand-off, as it is shown.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HandoffView {
+    /// The file.
+    pub file: String,
+    /// Who is woken.
+    pub to: UnitName,
+    /// How often, by this supervisor.
+    pub pings: u64,
+    /// At which commit the last time.
+    pub commit: String,
 }
 
 /// The states as they are shown.
@@ -77,9 +121,36 @@ pub enum Outcome {
 }
 
 impl Watchdog {
+    /// The plan.
+    pub fn plan_view(&self) -> PlanView {
+        let course = &self.course;
+        let handoffs = course.handoffs.iter().map(|it| {
+            let (pings, commit) = course.pings.get(&it.key).cloned().unwrap_or_default();
+            HandoffView { file: it.file.clone(), to: it.to.clone(), pings, commit }
+        });
+        let phases = course.policy.phases.iter();
+        PlanView {
+            phase: course.saved.phase.clone(),
+            phases: phases.map(|phase| phase.name.clone()).collect(),
+            done: course.saved.done.is_some(),
+            waits: course.saved.waits.is_some(),
+            blocked: course.blocked.clone(),
+            missing: course.missing.clone(),
+            stalled: course.stalled,
+            blind: course.blind.iter().map(|(what, why)| format!("{what}: {why}")).collect(),
+            handoffs: handoffs.collect(),
+        }
+    }
+
     /// Every unit, by name.
     pub fn view(&self, now: Now) -> Vec<UnitView> {
-        self.units.iter().map(|(name, unit)| unit_view(name, unit, now)).collect()
+        let shown = |(name, unit)| {
+            let stalled = self.is_stalled(name, now.mono);
+            let view = unit_view(name, unit, now);
+            let reading = if stalled { Reading::Stalled } else { view.reading };
+            UnitView { reading, ..view }
+        };
+        self.units.iter().map(shown).collect()
     }
 
     /// Whether every unit has been looked at since the start, or could not be.
@@ -123,6 +194,7 @@ fn outcome_up(unit: &Unit) -> Outcome {
         State::Waiting(Wait::Until(_) | Wait::Cap(_)) if unit.is_restart => {
             Outcome::Missed(format!("{}; it is tried again by itself", unit.why))
         }
+        State::Waiting(Wait::Tokens(_)) => Outcome::Missed(unit.why.clone()),
         State::Stopped if unit.wish == Wish::Down => {
             Outcome::Missed("stopped meanwhile".to_owned())
         }
@@ -155,17 +227,33 @@ fn unit_view(name: &UnitName, unit: &Unit, now: Now) -> UnitView {
     UnitView {
         name: name.clone(),
         kind: unit.policy.kind,
-        wish: unit.wish,
+        wish: match unit.policy.agent.as_ref().is_some_and(|agent| agent.unwatched) {
+            true if unit.process.is_none() => Wish::Down,
+            true | false => unit.wish,
+        },
         state,
         reading: reading(unit),
         process: unit.process,
         since: unit.since,
-        why: unit.why.clone(),
+        why: if !unit.care.says.is_empty() {
+            unit.care.says.clone()
+        } else if unit.why.is_empty() {
+            unit.overspent().unwrap_or_default()
+        } else {
+            unit.why.clone()
+        },
         next_wake,
         changed: unit.changed(),
         restarts: unit.budget.total(),
         in_window: unit.budget.in_window(&unit.policy.restart, now.mono),
         last_exit: unit.last_exit,
+        conversation: unit.conversation.clone(),
+        source: unit
+            .sightings
+            .best()
+            .map(|it| (it.channel, now.mono.since(it.at), it.evidence.clone())),
+        messages: unit.queue.len(),
+        remedies: unit.care.spent.in_a_day(now.mono),
     }
 }
 
@@ -174,12 +262,14 @@ fn state_view(unit: &Unit, now: Mono) -> (StateView, Option<(Duration, &'static 
     match &unit.state {
         State::Unseen(at) => (StateView::Waiting, then(*at, "looks again")),
         State::Stopped => (StateView::Stopped, None),
-        State::Waiting(Wait::Until(at) | Wait::Cap(at) | Wait::Turn(at)) => {
+        State::Waiting(Wait::Until(at) | Wait::Cap(at) | Wait::Turn(at) | Wait::Tokens(at)) => {
             (StateView::Waiting, then(*at, "starts"))
         }
         State::Waiting(Wait::For(_)) => (StateView::Waiting, None),
         State::Starting => (StateView::Starting, None),
-        State::Up if unit.ready => (StateView::Up, None),
+        State::Up if unit.ready => {
+            (StateView::Up, unit.care.next.and_then(|(at, what)| then(at, what)))
+        }
         State::Up => {
             let wake = unit.ready_by.and_then(|at| then(at, "restarts unless ready"));
             (StateView::Starting, wake)
@@ -202,6 +292,11 @@ fn reading(unit: &Unit) -> Reading {
         (None, _) => Reading::Dead,
         (Some(_), UnitKind::Service) if unit.ready => Reading::Ready,
         (Some(_), UnitKind::Service) => Reading::Unready,
-        (Some(_), UnitKind::Session | UnitKind::Orchestrator) => Reading::Idle,
+        (Some(_), UnitKind::Session | UnitKind::Orchestrator) if unit.policy.agent.is_none() => {
+            Reading::Idle
+        }
+        (Some(_), UnitKind::Session | UnitKind::Orchestrator) => {
+            unit.sightings.best().map_or(Reading::Starting, |it| it.doing.reading())
+        }
     }
 }

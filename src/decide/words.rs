@@ -111,6 +111,8 @@ pub enum Exit {
     Code(i32),
     /// This signal ended it.
     Signal(i32),
+    /// The kernel ended it by SIGKILL, because its memory ran out.
+    OutOfMemory,
     /// It is gone, and nobody could say how it ended.
     Unknown,
 }
@@ -124,6 +126,12 @@ pub enum Dependency {
     Docker,
     /// The network: a default route.
     Network,
+    /// The conversation of this agent session is open in no other process.
+    Conversation(UnitName),
+    /// Nobody else runs in the place of this agent session.
+    Alone(UnitName),
+    /// All that the operator requires before the first start of an agent.
+    Requirements,
 }
 
 impl fmt::Display for Dependency {
@@ -132,6 +140,9 @@ impl fmt::Display for Dependency {
             Self::Unit(name) => name.fmt(f),
             Self::Docker => f.write_str("docker"),
             Self::Network => f.write_str("network"),
+            Self::Conversation(_) => f.write_str("its conversation"),
+            Self::Alone(_) => f.write_str("its place"),
+            Self::Requirements => f.write_str("what is required"),
         }
     }
 }
@@ -146,13 +157,48 @@ pub enum Reading {
     Unready,
     /// A session between its start and its first prompt.
     Starting,
+    /// A session whose agent is in the middle of a turn.
+    Working,
     /// A session at its prompt. A plain command, which has no channels to be read by, reads so
     /// whenever it is up.
     Idle,
+    /// A session that asks a question which text would answer: nothing is typed into it.
+    Dialog,
+    /// A session that waits for the reset of a usage limit.
+    Limited,
+    /// A session whose account has no login that is accepted.
+    LoggedOut,
+    /// A session whose last turn ended in an error; the next one may go well.
+    Errored,
+    /// A session every further turn of which will fail.
+    Wedged,
+    /// A session in the middle of a turn in which nothing moves any more.
+    Stalled,
     /// The process is gone.
     Dead,
     /// Nobody could look. Restarts nothing.
     Unknown,
+}
+
+impl Reading {
+    /// The word for it, as `status --json` and `read-screen` show it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Ready => "ready",
+            Self::Unready => "unready",
+            Self::Starting => "starting",
+            Self::Working => "working",
+            Self::Idle => "idle",
+            Self::Dialog => "dialog",
+            Self::Limited => "limited",
+            Self::LoggedOut => "logged_out",
+            Self::Errored => "errored",
+            Self::Wedged => "wedged",
+            Self::Stalled => "stalled",
+            Self::Dead => "dead",
+            Self::Unknown => "unknown",
+        }
+    }
 }
 
 impl fmt::Display for Exit {
@@ -163,6 +209,7 @@ impl fmt::Display for Exit {
                 Some(name) => write!(f, "killed by SIG{name}"),
                 None => write!(f, "killed by signal {number}"),
             },
+            Self::OutOfMemory => f.write_str("killed by the kernel: out of memory"),
             Self::Unknown => f.write_str("ended, nobody could say how"),
         }
     }

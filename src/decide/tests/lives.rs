@@ -99,7 +99,7 @@ fn a_restart_asked_while_it_starts_gives_another_process() {
     assert_eq!(stage.absent("web"), "start web");
     assert_eq!(stage.restart("web", true), "");
     assert_eq!(stage.started("web"), "stop web");
-    assert_eq!(stage.stopped("web"), "start web fresh");
+    assert_eq!(stage.stopped("web"), "start web");
     stage.started("web");
     assert_eq!(stage.state("web"), StateView::Up);
     assert_eq!(stage.view("web").in_window, 0);

@@ -12,6 +12,16 @@ pub(super) struct Stage {
     pub(super) saved: Saved,
     pub(super) records: BTreeMap<UnitName, Record>,
     pub(super) tickets: BTreeMap<UnitName, Ticket>,
+    /// What is done at terminals.
+    pub(super) pens: BTreeMap<UnitName, Ticket>,
+    /// The conversation that was last opened.
+    pub(super) conversation: Option<String>,
+    /// Why it was another one.
+    pub(super) because: Option<String>,
+    /// The journal.
+    pub(super) said: Vec<Entry>,
+    /// What the operator was told.
+    pub(super) told: Vec<Notice>,
     time: Duration,
     pub(super) wall: SystemTime,
     pids: i32,
@@ -43,11 +53,16 @@ pub(super) fn plain() -> UnitPolicy {
         grace: SECOND * 10,
         paced: false,
         hold: None,
+        agent: None,
     }
 }
 
 pub(super) fn session() -> UnitPolicy {
     UnitPolicy { kind: UnitKind::Session, ends_by_hand: true, paced: true, ..plain() }
+}
+
+pub(super) fn agent() -> UnitPolicy {
+    UnitPolicy { agent: Some(AgentPolicy::default()), ..session() }
 }
 
 pub(super) fn slow() -> UnitPolicy {
@@ -64,6 +79,10 @@ impl Stage {
             units: units.iter().map(|(text, policy)| (name(text), policy.clone())).collect(),
             cap: Cap { restarts: 2, within: SECOND * 60 },
             stagger: SECOND * 2,
+            plan: PlanPolicy::default(),
+            handoffs: Vec::new(),
+            requires: false,
+            boots: String::new(),
         };
         let now = Now { mono: Mono::default(), wall: SystemTime::UNIX_EPOCH };
         let (saved, records) = (Saved::default(), BTreeMap::new());
@@ -73,6 +92,11 @@ impl Stage {
             saved,
             records,
             tickets: BTreeMap::new(),
+            pens: BTreeMap::new(),
+            conversation: None,
+            because: None,
+            said: Vec::new(),
+            told: Vec::new(),
             time: Duration::ZERO,
             wall: SystemTime::UNIX_EPOCH,
             pids: 0,
@@ -123,8 +147,10 @@ impl Stage {
                     words.push(format!("look {unit}"));
                     self.tickets.insert(unit, ticket);
                 }
-                Action::Start { unit, ticket, record, fresh } => {
-                    words.push(format!("start {unit}{}", if fresh { " fresh" } else { "" }));
+                Action::Start { unit, ticket, record, conversation, because, .. } => {
+                    self.because = because;
+                    words.push(format!("start {unit}"));
+                    self.conversation = conversation;
                     self.records.insert(unit.clone(), record);
                     self.tickets.insert(unit, ticket);
                 }
@@ -133,7 +159,26 @@ impl Stage {
                     self.tickets.insert(unit, ticket);
                 }
                 Action::Await { dependency } => words.push(format!("await {dependency}")),
-                Action::Journal(_) => {}
+                Action::Lease { unit, conversation, .. } => {
+                    words.push(format!("lease {unit}"));
+                    self.conversation = Some(conversation);
+                }
+                Action::ReadScreen { unit, ticket } => {
+                    words.push(format!("read {unit}"));
+                    self.pens.insert(unit, ticket);
+                }
+                Action::Type { unit, ticket, message, suspected } => {
+                    let how = if suspected { "look for" } else { "type" };
+                    words.push(format!("{how} {}", message.text));
+                    self.pens.insert(unit, ticket);
+                }
+                Action::Answer { unit, ticket, answer, .. } => {
+                    words.push(format!("answer {unit} {answer:?}"));
+                    self.pens.insert(unit, ticket);
+                }
+                Action::Kickoff { unit, .. } => words.push(format!("kickoff {unit}")),
+                Action::Journal(entry) => self.said.push(entry),
+                Action::Notify(notice) => self.told.push(notice),
             }
         }
         words.join(", ")
@@ -178,7 +223,11 @@ impl Stage {
     pub(super) fn fails_to_start(&mut self, text: &str) -> String {
         let unit = name(text);
         let ticket = self.tickets[&unit];
-        self.tell(Event::Started { unit, ticket, outcome: Err("no such program".to_owned()) })
+        self.tell(Event::Started {
+            unit,
+            ticket,
+            outcome: Err("no such program".to_owned().into()),
+        })
     }
 
     pub(super) fn stopped(&mut self, text: &str) -> String {

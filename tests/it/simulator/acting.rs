@@ -22,11 +22,31 @@ impl Judge {
             Action::Look { unit, ticket } => (unit, Kind::Look, ticket, secs(10)),
             Action::Start { unit, ticket, .. } => (unit, Kind::Start, ticket, secs(60)),
             Action::Stop { unit, ticket, grace } => (unit, Kind::Stop, ticket, *grace + secs(20)),
+            Action::Type { unit, ticket, message, suspected } => {
+                return self.before_type(unit, *ticket, (message, *suspected), world, house);
+            }
+            Action::ReadScreen { unit, ticket } => {
+                return self.before_glance(unit, *ticket, world, house);
+            }
+            // Whoever comes back into the config begins anew.
+            Action::Forget { unit } => {
+                self.of(unit).starts.clear();
+                return Ok(());
+            }
             Action::Save(_)
             | Action::Record { .. }
-            | Action::Forget { .. }
             | Action::Await { .. }
-            | Action::Journal(_) => return Ok(()),
+            | Action::Lease { .. }
+            | Action::Kickoff { .. } => return Ok(()),
+            Action::Answer { unit, ticket, dialog, answer } => {
+                let how = (*dialog, *answer);
+                return self.before_answer(unit, *ticket, how, world, house);
+            }
+            Action::Journal(entry) => {
+                self.reads(entry)?;
+                return self.reads_of_plan(entry, world, house);
+            }
+            Action::Notify(notice) => return self.course.hears_notice(notice),
         };
         if self.of(unit).flight.is_some() {
             return Breach::err(Law::OneAction, format!("{action:?}"));
@@ -36,11 +56,17 @@ impl Judge {
                 let how = format!("{unit} is looked at again without a pause");
                 return Breach::err(Law::NoBusyLoop, how);
             }
-            Kind::Look => {}
+            Kind::Look | Kind::Type | Kind::Screen | Kind::Answer => {}
             Kind::Start => self.before_start(unit, watchdog, world, house)?,
             Kind::Stop => self.before_stop(unit, world, house)?,
         }
+        if let Action::Start { conversation, because, .. } = action {
+            let (conversation, because) = (conversation.as_ref(), because.as_ref());
+            self.before_talk(unit, conversation, because, world, house)?;
+        }
         let deadline = world.time + limit;
+        self.of(unit).talk.pen = None;
+        self.of(unit).tended.answering = None;
         self.of(unit).flight = Some(Flight { ticket: *ticket, kind, deadline });
         Ok(())
     }
@@ -74,12 +100,15 @@ impl Judge {
             let there = match dependency {
                 Dependency::Unit(other) => {
                     let is_up = |it: &UnitView| it.name == *other && it.state == StateView::Up;
-                    self.units.get(other).is_some_and(|it| it.sure && it.process.is_some())
+                    // A look at it that is not answered is no death.
+                    self.units.get(other).is_some_and(|it| it.process.is_some())
                         && watchdog.view(world.now()).iter().any(is_up)
                 }
-                Dependency::Docker | Dependency::Network => {
-                    self.there.get(dependency) == Some(&true)
-                }
+                Dependency::Docker
+                | Dependency::Network
+                | Dependency::Conversation(_)
+                | Dependency::Alone(_)
+                | Dependency::Requirements => self.there.get(dependency) == Some(&true),
             };
             if !there {
                 let how = format!("{unit} is started without {dependency}");
@@ -101,7 +130,11 @@ impl Judge {
         self.starts.push(world.time);
         let known = self.of(unit);
         known.starts.retain(|at| within(at, restart.loop_within));
-        known.starts.push(world.time);
+        // What a phase asks for is no restart, nor a death.
+        let for_phase = std::mem::take(&mut known.for_phase);
+        if !known.tended.is_ended() && !for_phase {
+            known.starts.push(world.time);
+        }
         known.bounce = None;
         // The first start, the restarts, and none by a retry: those are further apart. A kill loses
         // the start under way and the death before it, which that start's record was to tell.
@@ -109,7 +142,8 @@ impl Judge {
             let how = format!("{unit}: {} starts with {kills} kills", known.starts.len());
             return Breach::err(Law::BoundedRestarts, how);
         }
-        if !std::mem::replace(&mut known.first, false) {
+        known.was_first = std::mem::replace(&mut known.first, false);
+        if !known.was_first {
             self.restarts.retain(|at| within(at, house.cap.within));
             self.restarts.push(world.time);
             if self.restarts.len() > house.cap.restarts as usize {
@@ -130,7 +164,8 @@ impl Judge {
             let how = format!("{unit} is stopped unasked; it is known: {}", known.sure);
             return Breach::err(Law::KnowsBeforeActing, how);
         }
-        if known.unready != Some(world.time) && !self.is_changed(unit, world, house) {
+        let agent = house.named(unit).is_some_and(|policy| policy.agent.is_some());
+        if !agent && known.unready != Some(world.time) && !self.is_changed(unit, world, house) {
             let how = format!("{unit} is stopped without a confirming look");
             return Breach::err(Law::KnowsBeforeActing, how);
         }
@@ -141,10 +176,13 @@ impl Judge {
         let it = process.and_then(|process| world.procs.get(&process));
         // The confirming look before a stop is no older than a look may take.
         let ready = it.and_then(|it| it.ready).is_some_and(|at| world.time - at > secs(11));
-        if ready && !changed {
-            return Breach::err(Law::LeavesTheGoodAlone, format!("{unit} is stopped"));
+        match process {
+            Some(process) if agent => self.stops_for_a_remedy(unit, process, world, house),
+            _ if ready && !changed => {
+                Breach::err(Law::LeavesTheGoodAlone, format!("{unit} is stopped"))
+            }
+            _ => Ok(()),
         }
-        Ok(())
     }
 
     fn is_changed(&self, unit: &UnitName, world: &World, house: &House) -> bool {

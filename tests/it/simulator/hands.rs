@@ -3,11 +3,13 @@
 use std::time::Duration;
 
 use agent_supervisor::decide::{
-    Action, Event, Exit, Look, Process, Record, Ticket, UnitKind, UnitName,
+    Action, Event, Exit, Look, NoStart, Process, Ticket, UnitKind, UnitName,
 };
 
+use super::client::ACCOUNT;
 use super::house::{House, secs};
 use super::story::{Hitch, Kind};
+use super::typing::Task;
 use super::world::{Op, Step, World};
 
 impl World {
@@ -21,38 +23,37 @@ impl World {
             Action::Forget { unit } => {
                 self.disk.records.remove(&unit);
             }
-            Action::Look { unit, ticket } => {
-                self.begin(unit, ticket, Kind::Look, None, Duration::ZERO);
-            }
-            Action::Start { unit, ticket, record, fresh: _ } => {
-                self.begin(unit, ticket, Kind::Start, Some(record), Duration::ZERO);
+            Action::Look { unit, ticket } => self.begin(unit, op(ticket, Kind::Look)),
+            Action::Start { unit, ticket, record, conversation, because, .. } => {
+                let because = because.is_some();
+                let record = Some(record);
+                let op = Op { record, conversation, because, ..op(ticket, Kind::Start) };
+                self.begin(unit, op);
             }
             Action::Stop { unit, ticket, grace } => {
-                self.begin(unit, ticket, Kind::Stop, None, grace);
+                self.begin(unit, Op { grace, ..op(ticket, Kind::Stop) });
             }
             Action::Await { dependency } => {
                 self.awaited.insert(dependency.clone());
                 let wait = self.dice.time(Duration::from_millis(1), secs(2));
                 self.after(wait, Step::Says(dependency));
             }
-            Action::Journal(_) => {}
+            Action::ReadScreen { unit, ticket } => self.takes_pen(unit, ticket, Task::Look),
+            Action::Type { unit, ticket, message, suspected } => {
+                self.takes_pen(unit, ticket, Task::Type(message, suspected));
+            }
+            Action::Answer { unit, ticket, dialog, answer } => {
+                self.takes_pen(unit, ticket, Task::Answer(dialog, answer));
+            }
+            Action::Kickoff { unit, because } => self.kickoff(unit, &because),
+            Action::Lease { .. } | Action::Journal(_) | Action::Notify(_) => {}
         }
     }
 
-    fn begin(
-        &mut self,
-        unit: UnitName,
-        ticket: Ticket,
-        kind: Kind,
-        record: Option<Record>,
-        grace: Duration,
-    ) {
-        let stored = self.trouble.hitches.get_mut(&(unit.clone(), kind));
-        let hitch = stored.and_then(|hitches| hitches.pop_front());
-        if hitch.is_some() {
-            self.worry(secs(120));
-        }
-        let op = Op { ticket, kind, hitch, process: None, record, grace, pause: Duration::ZERO };
+    fn begin(&mut self, unit: UnitName, mut op: Op) {
+        self.pens.remove(&unit);
+        op.hitch = self.hitch(&unit, op.kind);
+        let (ticket, hitch) = (op.ticket, op.hitch);
         self.ops.insert(unit.clone(), op);
         self.then(unit, ticket, 0, hitch);
     }
@@ -76,6 +77,7 @@ impl World {
             Kind::Look => self.look(&unit, ticket, step, fails),
             Kind::Start => self.start(&unit, ticket, step, fails, house),
             Kind::Stop => self.stop(&unit, ticket, step, fails),
+            Kind::Type | Kind::Screen | Kind::Answer => None,
         };
         match answer {
             Some(event) => self.answer(unit, event),
@@ -98,7 +100,7 @@ impl World {
         if step == 1 {
             let seen = self.seen(unit);
             if let Some(process) = seen {
-                self.watched.insert(process);
+                self.attends(unit, process);
             }
             let op = self.ops.get_mut(unit)?;
             op.process = seen;
@@ -144,6 +146,9 @@ impl World {
         let service = house.of(unit).kind == UnitKind::Service;
         match step {
             0 => {
+                if let Some(why) = self.no_start(unit) {
+                    return Some(Event::Started { unit: unit.clone(), ticket, outcome: Err(why) });
+                }
                 let process = self.fork();
                 self.ops.get_mut(unit)?.process = Some(process);
                 if service {
@@ -165,10 +170,21 @@ impl World {
             }
             _ => {
                 let process = self.ops.get(unit)?.process?;
-                let outcome = if fails { Err("no such program".to_owned()) } else { Ok(process) };
+                let outcome =
+                    if fails { Err("no such program".to_owned().into()) } else { Ok(process) };
                 Some(Event::Started { unit: unit.clone(), ticket, outcome })
             }
         }
+    }
+
+    /// Why an agent cannot be started.
+    fn no_start(&mut self, unit: &UnitName) -> Option<NoStart> {
+        let talk = self.ops.get(unit)?.conversation.clone()?;
+        if self.trouble.refused.remove(unit) {
+            return Some(NoStart::Refused("not as root".to_owned()));
+        }
+        let held = self.held_until(&talk).is_some();
+        held.then(|| NoStart::Taken("it is open in a process of a person".to_owned()))
     }
 
     fn write_process(&mut self, unit: &UnitName, process: Process) {
@@ -187,9 +203,32 @@ impl World {
                 Step::Deliver(Event::Exited { unit, process, exit }),
             ),
             None => {
-                self.watched.insert(process);
+                self.attends(&unit, process);
             }
         }
+    }
+
+    /// From here on its channels are read.
+    fn attends(&mut self, unit: &UnitName, process: Process) {
+        self.watched.insert(process);
+        if self.agents.clients.contains_key(&process) {
+            self.after(Duration::from_millis(1), Step::Registry(process));
+            self.after(Duration::from_millis(1), Step::Moves(process));
+            let (unit, account) = (unit.clone(), ACCOUNT.to_owned());
+            let wait = self.dice.time(Duration::from_millis(1), secs(1));
+            self.after(wait, Step::Deliver(Event::Account { unit, account }));
+        }
+    }
+
+    /// Says what a kickoff prompt is: soon, late, or never; and some sessions have none.
+    fn kickoff(&mut self, unit: UnitName, because: &str) {
+        let text = self.dice.percent(80).then(|| format!("Build it. ({because})"));
+        let wait = match self.dice.below(10) {
+            0 => return,
+            1 => self.dice.time(secs(1), secs(90)),
+            _ => Duration::from_millis(20),
+        };
+        self.after(wait, Step::Deliver(Event::Kickoff { unit, text }));
     }
 
     fn stop(&mut self, unit: &UnitName, ticket: Ticket, step: usize, fails: bool) -> Option<Event> {
@@ -224,5 +263,19 @@ impl World {
                 Some(Event::Stopped { unit: unit.clone(), ticket, outcome })
             }
         }
+    }
+}
+
+fn op(ticket: Ticket, kind: Kind) -> Op {
+    Op {
+        ticket,
+        kind,
+        hitch: None,
+        process: None,
+        record: None,
+        conversation: None,
+        because: false,
+        grace: Duration::ZERO,
+        pause: Duration::ZERO,
     }
 }

@@ -4,11 +4,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use agent_supervisor::decide::{
-    Dependency, Event, Exit, Look, Process, Request, Saved, Ticket, UnitName, Watchdog, Wish,
+    Dependency, Event, Exit, Look, NoStart, Process, Request, Saved, Sighting, Ticket, UnitName,
+    Watchdog, Wish,
 };
 
+use super::course::Course;
 use super::house::House;
+use super::post::Post;
+use super::remedies::{Login, Tended};
 use super::story::Kind;
+use super::talk::Talk;
 use super::world::World;
 
 #[derive(Default)]
@@ -21,8 +26,15 @@ pub(super) struct Judge {
     pub(super) restarts: Vec<Duration>,
     /// When the supervisor's lives ended.
     pub(super) kills: Vec<Duration>,
+    /// When this one began.
+    pub(super) woke: Duration,
     /// The exits that were told in this life.
     pub(super) told: BTreeSet<Process>,
+    /// What the channels said in this life.
+    pub(super) said: BTreeMap<Process, Vec<Sighting>>,
+    pub(super) post: Post,
+    pub(super) login: Login,
+    pub(super) course: Course,
 }
 
 /// What an attentive listener knows of one unit.
@@ -44,8 +56,14 @@ pub(super) struct Known {
     pub(super) starts: Vec<Duration>,
     /// The next start is an operator's, or the first of this life.
     pub(super) first: bool,
+    /// So was the last one.
+    pub(super) was_first: bool,
     /// What may count as a death since it was last forgiven.
     pub(super) mishaps: u32,
+    /// It is ended because another phase has begun.
+    pub(super) for_phase: bool,
+    pub(super) talk: Talk,
+    pub(super) tended: Tended,
 }
 
 pub(super) struct Flight {
@@ -60,26 +78,32 @@ impl Judge {
     }
 
     /// A new life of the supervisor: nothing is known but the wishes.
-    pub(super) fn begins(&mut self) {
+    pub(super) fn begins(&mut self, now: Duration) {
+        self.woke = now;
         self.there.clear();
         self.starts.clear();
         self.restarts.clear();
         self.told.clear();
+        self.said.clear();
+        self.login = Login::default();
         for known in self.units.values_mut() {
             known.flight = None;
             known.sure = false;
             known.failed = None;
             known.process = None;
             known.first = true;
+            known.talk.begins();
+            known.tended.begins();
         }
     }
 
     /// Its life ended, by a kill or with the power.
     pub(super) fn ends(&mut self, world: &World, power: bool) {
         self.kills.push(world.time);
+        self.course.ends(&world.disk.saved.plan);
         for known in self.units.values_mut() {
             // A restart that was under way is not gone on with.
-            known.bounce = None;
+            (known.bounce, known.for_phase) = (None, false);
             known.mishaps += 1;
             if power {
                 known.drained = false;
@@ -98,10 +122,33 @@ impl Judge {
                 let flight = self.units.get(unit).and_then(|known| known.flight.as_ref());
                 flight.is_none_or(|flight| flight.ticket != *ticket)
             }
+            Event::Typed { unit, ticket, .. } | Event::Screened { unit, ticket, .. } => {
+                let pen = self.units.get(unit).and_then(|known| known.talk.pen);
+                pen.is_none_or(|(known, _)| known != *ticket)
+            }
+            Event::Answered { unit, ticket, .. } => {
+                let answering = self.units.get(unit).and_then(|known| known.tended.answering);
+                answering.is_none_or(|(known, _)| known != *ticket)
+            }
             Event::Tick
             | Event::Ready { .. }
             | Event::Exited { .. }
             | Event::Found { .. }
+            | Event::Sighted { .. }
+            | Event::Opened { .. }
+            | Event::Complained { .. }
+            | Event::Kickoff { .. }
+            | Event::Progress { .. }
+            | Event::Used { .. }
+            | Event::Account { .. }
+            | Event::LoginChanged { .. }
+            | Event::Prompted { .. }
+            | Event::Marked { .. }
+            | Event::DoneSeen { .. }
+            | Event::BlockedSeen(_)
+            | Event::Committed { .. }
+            | Event::Reached { .. }
+            | Event::Stranger { .. }
             | Event::Asked(_) => false,
         }
     }
@@ -109,6 +156,11 @@ impl Judge {
     /// Takes in what the watchdog has just been told.
     pub(super) fn hears(&mut self, event: &Event, world: &World, house: &House) {
         let stale = self.is_stale(event);
+        if !stale {
+            self.hears_talk(event);
+            self.hears_of_remedies(event, world);
+        }
+        self.post.hears(event, world);
         match event {
             Event::Looked { unit, look, .. } if !stale => {
                 let told = match look {
@@ -142,7 +194,15 @@ impl Judge {
                 known.flight = None;
                 known.sure = true;
                 known.process = outcome.as_ref().ok().copied().filter(|_| !told);
-                known.mishaps += u32::from(known.process.is_none());
+                match outcome {
+                    Err(NoStart::Taken(_) | NoStart::Refused(_)) => {
+                        known.starts.pop();
+                        known.first |= known.was_first;
+                    }
+                    Ok(_) | Err(NoStart::Failed(_)) => {
+                        known.mishaps += u32::from(known.process.is_none());
+                    }
+                }
                 // Asked while it was being started: it is to be another one than this.
                 known.bounce = known.bounce.map(|asked| asked.or(known.process));
             }
@@ -161,6 +221,8 @@ impl Judge {
                 let known = self.of(unit);
                 known.mishaps += 1;
                 if known.process == Some(*process) {
+                    known.talk.pen = None;
+                    known.tended.answering = None;
                     known.process = None;
                     known.sure = true;
                     known.flight.take_if(|flight| flight.kind == Kind::Look);
@@ -173,6 +235,24 @@ impl Judge {
             | Event::Started { .. }
             | Event::Stopped { .. }
             | Event::Tick
+            | Event::Sighted { .. }
+            | Event::Screened { .. }
+            | Event::Opened { .. }
+            | Event::Complained { .. }
+            | Event::Answered { .. }
+            | Event::Kickoff { .. }
+            | Event::Progress { .. }
+            | Event::Used { .. }
+            | Event::Account { .. }
+            | Event::LoginChanged { .. }
+            | Event::Prompted { .. }
+            | Event::Typed { .. }
+            | Event::Marked { .. }
+            | Event::DoneSeen { .. }
+            | Event::BlockedSeen(_)
+            | Event::Committed { .. }
+            | Event::Reached { .. }
+            | Event::Stranger { .. }
             | Event::Asked(_) => {}
             Event::Ready { unit, process } => {
                 let known = self.of(unit);
@@ -180,6 +260,8 @@ impl Judge {
             }
         }
         for known in self.units.values_mut() {
+            known.talk.pen.take_if(|(_, deadline)| *deadline <= world.time);
+            known.tended.answering.take_if(|(_, deadline)| *deadline <= world.time);
             if known.flight.take_if(|flight| flight.deadline <= world.time).is_some() {
                 (known.sure, known.failed) = (false, Some(world.time));
                 known.mishaps += 1;
@@ -204,15 +286,18 @@ impl Judge {
                 for name in watchdog.names() {
                     let known = self.of(name);
                     (known.drained, known.bounce) = (true, None);
+                    known.talk.is_asked(request);
                 }
                 return;
             }
+            Request::Tell { .. } | Request::Phase(_) => return,
         };
         for name in names {
             let restart = matches!(request, Request::Restart { .. });
             let living = world.living(name);
             let known = self.of(name);
             known.down = !up;
+            known.talk.is_asked(request);
             known.bounce = known.bounce.filter(|_| up);
             if up {
                 known.drained = false;
@@ -242,9 +327,11 @@ impl Judge {
     pub(super) fn acknowledged(&mut self, request: &Request) {
         if let Request::Start(units) | Request::Restart { units, .. } = request {
             for name in units {
-                // A start under way has taken its record along: that is written anew once it is up.
+                // A start under way has taken its record along: that is written anew once it is
+                // up. So has a stop whose process has ended, for what is left of that.
                 let known = self.of(name);
-                if known.sure && known.flight.as_ref().is_none_or(|it| it.kind != Kind::Start) {
+                let named = |flight: &Flight| flight.kind != Kind::Start && known.process.is_some();
+                if known.sure && known.flight.as_ref().is_none_or(named) {
                     known.mishaps = 0;
                 }
             }

@@ -8,6 +8,7 @@ use agent_supervisor::decide::{
 use super::house::House;
 use super::judge::Judge;
 use super::laws::{Breach, Law};
+use super::remedies;
 use super::story::Kind;
 use super::world::World;
 
@@ -35,6 +36,7 @@ fn unit(view: &UnitView, judge: &Judge, house: &House) -> Result<(), Breach> {
         return Breach::err(Law::DeadIsNotShownAlive, format!("{name}: {process:?}"));
     }
     let known = &judge.units[name];
+    remedies::judge_up(view, known.down || known.drained)?;
     if known.down || known.drained || view.state == StateView::Up {
         return Ok(());
     }
@@ -49,7 +51,11 @@ fn unit(view: &UnitView, judge: &Judge, house: &House) -> Result<(), Breach> {
         StateView::Starting | StateView::Stopping => {
             view.next_wake.is_some() || known.flight.is_some() || house.named(name).is_none()
         }
-        StateView::Held => house.named(name).is_some_and(|policy| policy.hold.is_some()),
+        StateView::Held => {
+            known.talk.refused
+                || judge.login.is_held(&view.name)
+                || house.named(name).is_some_and(|policy| policy.hold.is_some())
+        }
         StateView::GivenUp => {
             let retry = house.of(name).restart.loop_retry;
             retry.is_none() || view.next_wake.is_some()
@@ -89,7 +95,13 @@ pub(super) fn judge_record(action: &Action, world: &World, house: &House) -> Res
         | Action::Look { .. }
         | Action::Stop { .. }
         | Action::Await { .. }
-        | Action::Journal(_) => Ok(()),
+        | Action::Lease { .. }
+        | Action::ReadScreen { .. }
+        | Action::Answer { .. }
+        | Action::Kickoff { .. }
+        | Action::Type { .. }
+        | Action::Journal(_)
+        | Action::Notify(_) => Ok(()),
     }
 }
 
@@ -112,7 +124,7 @@ fn keeps(
 /// The unit whose stable life ends with this event, where nothing stands in the way of a restart.
 pub(super) fn must_restart_at_once(
     event: &Event,
-    views: &[UnitView],
+    watchdog: &Watchdog,
     judge: &Judge,
     world: &World,
     house: &House,
@@ -122,7 +134,8 @@ pub(super) fn must_restart_at_once(
     let policy = house.named(unit)?;
     let stopping = known.flight.as_ref().is_some_and(|flight| flight.kind == Kind::Stop);
     let by_hand = policy.ends_by_hand && *exit == Exit::Code(0);
-    let held = policy.hold.is_some() || known.down || known.drained;
+    let lost = judge.login.is_held(unit);
+    let held = policy.hold.is_some() || known.down || known.drained || lost;
     if stopping
         || by_hand
         || held
@@ -131,22 +144,28 @@ pub(super) fn must_restart_at_once(
     {
         return None;
     }
+    let views = watchdog.view(world.now());
     let is_up = |other: &UnitName| {
         views.iter().any(|view| view.name == *other && view.state == StateView::Up)
     };
     let free = policy.after.iter().all(|dependency| match dependency {
         Dependency::Unit(other) => is_up(other),
         // They are asked first.
-        Dependency::Docker | Dependency::Network => false,
+        Dependency::Docker
+        | Dependency::Network
+        | Dependency::Conversation(_)
+        | Dependency::Alone(_)
+        | Dependency::Requirements => false,
     });
     let recent = |at: &&std::time::Duration| world.time - **at < house.cap.within;
     let in_cap = judge.starts.iter().filter(recent).count() < house.cap.restarts as usize;
     (free && in_cap).then(|| unit.clone())
 }
 
+/// A session whose start the supervisor did not outlive is as old as its adoption.
 fn lived_stably(process: Process, world: &World, house: &House) -> bool {
-    world
-        .procs
-        .get(&process)
-        .is_some_and(|it| world.time - it.born > house.of(&it.unit).restart.stable_after)
+    let Some(it) = world.procs.get(&process) else { return false };
+    let since = world.disk.records.get(&it.unit).and_then(|record| record.since);
+    let born = since.map_or(world.time, |since| world.moment(since)).max(it.born);
+    world.time - born > house.of(&it.unit).restart.stable_after
 }

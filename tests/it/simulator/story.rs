@@ -1,13 +1,17 @@
 //! A story: an explicit list of timed faults and commands, drawn from a seed first, so that it
 //! can be shortened and played again.
 
+mod failing;
+mod planned;
+
 use std::fmt;
 use std::time::Duration;
 
-use agent_supervisor::decide::{Dependency, Exit, Request, UnitName};
+use agent_supervisor::decide::{Dependency, Exit, MessageId, Request, UnitName};
 
 use super::dice::Dice;
-use super::house::{Change, UNITS, name, secs};
+use super::house::{AGENTS, Change, SESSIONS, UNITS, name, secs};
+use super::repos::PlanDoes;
 
 pub(super) struct Story {
     pub(super) seed: u64,
@@ -43,8 +47,61 @@ pub(super) enum What {
     Change { unit: UnitName, change: Change, down: Duration },
     /// The machine is.
     Reboot { down: Duration },
+    /// An agent, or a person at its terminal, does something.
+    Agent(UnitName, AgentDoes, Duration),
+    /// Something happens in the repositories of the plan.
+    Plan(PlanDoes, Duration),
     /// Somebody sets the date.
     Wall { hours: i64 },
+}
+
+/// What an agent does, or what is done to it.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum AgentDoes {
+    /// A person types a prompt, and it works so long.
+    Turn,
+    /// It asks for a permission, which is given so much later.
+    Asks,
+    /// It asks something of its own, which is answered so much later.
+    Wonders,
+    /// Something goes wrong with it for so long.
+    FallsIll(Ill),
+    /// A person clears the conversation.
+    Clears,
+    /// A person leaves half-typed text for so long.
+    HalfTyped,
+    /// A person holds its conversation in another process for so long, if nobody else does.
+    OpensByHand,
+    /// Its conversation cannot be opened again.
+    Breaks,
+    /// The next one stands at a dialog for so long before its first prompt.
+    StartDialog,
+    /// The next start is refused.
+    IsRefused,
+    /// For so long its hooks speak late, and some twice.
+    HooksLate { by: Duration, twice: bool },
+}
+
+/// Why turns fail. The first five are of all agents.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Ill {
+    /// A usage limit. `asks`: there is a dialog; `resumes`: it goes on by itself after the reset.
+    Limited { dated: bool, resumes: bool, asks: bool },
+    /// The login is lost until a person logs in. `told`: its files are seen to change then;
+    /// `keeps`: the processes that live then keep the old one.
+    LoggedOut { told: bool, keeps: bool },
+    /// The same for want of money.
+    Unpaid { told: bool },
+    /// The server fails.
+    Outage,
+    /// Clients cannot reach the server when they start.
+    CutOff,
+    /// Its conversation is poisoned, and so many that follow, too; so many commands are not taken.
+    Poisoned { again: u32, deaf: u32 },
+    /// Its conversation is too long; whether it can be made shorter.
+    Full { curable: bool },
+    /// Nothing moves in its next turn any more.
+    Stalls,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -52,6 +109,9 @@ pub(super) enum Kind {
     Look,
     Start,
     Stop,
+    Type,
+    Screen,
+    Answer,
 }
 
 /// How an action goes wrong.
@@ -77,6 +137,12 @@ impl Story {
                 let event_at = begin + dice.time(Duration::ZERO, span);
                 at = at.max(event_at);
                 let unit = name(only.unwrap_or(dice.pick(&UNITS)));
+                if dice.percent(25) && AGENTS.contains(&unit.as_str()) {
+                    events.extend(agent_scene(&unit, event_at, &mut dice));
+                }
+                if dice.percent(20) && AGENTS.contains(&unit.as_str()) {
+                    events.extend(failing::scene(&unit, event_at, &mut dice));
+                }
                 if dice.percent(12) {
                     events.extend(scene(&unit, event_at, &mut dice));
                 }
@@ -84,8 +150,10 @@ impl Story {
             }
             at += dice.pick(&[secs(600), secs(3 * 3600), secs(12 * 3600), secs(3 * 86_400)]);
         }
+        events.extend(planned::events(seed, at));
         events.sort_by_key(|event| event.at);
-        Self { seed, events, lasts: at + secs(3 * 3600) }
+        let lasts = at + dice.pick(&[secs(3 * 3600), secs(40 * 3600)]);
+        Self { seed, events, lasts }
     }
 
     /// The same story with only some of its events.
@@ -103,7 +171,9 @@ fn scene(unit: &UnitName, at: Duration, dice: &mut Dice) -> [Event; 3] {
     let cause = match kind {
         Kind::Look => What::Kill { acts: 0, down: Duration::ZERO },
         Kind::Start => What::Exit(unit.clone(), Exit::Signal(9)),
-        Kind::Stop => What::Ask(request(unit.clone(), dice)),
+        Kind::Stop | Kind::Type | Kind::Screen | Kind::Answer => {
+            What::Ask(request(unit.clone(), dice))
+        }
     };
     let between = if dice.percent(50) {
         What::Ask(request(unit.clone(), dice))
@@ -119,6 +189,9 @@ fn scene(unit: &UnitName, at: Duration, dice: &mut Dice) -> [Event; 3] {
 }
 
 fn what(unit: UnitName, dice: &mut Dice) -> What {
+    if SESSIONS.contains(&unit.as_str()) && dice.percent(50) {
+        return session_what(unit, dice);
+    }
     let down = dice.pick(&[Duration::ZERO, secs(1), secs(30), secs(1200)]);
     match dice.below(100) {
         0..22 => What::Exit(unit, exit(dice)),
@@ -154,6 +227,83 @@ fn what(unit: UnitName, dice: &mut Dice) -> What {
         94..97 => What::Reboot { down: down + secs(20) },
         _ => What::Wall { hours: dice.pick(&[-10_000, -1, 1, 24]) },
     }
+}
+
+/// A message under way, or a conversation under change, and something that comes in between.
+fn agent_scene(unit: &UnitName, at: Duration, dice: &mut Dice) -> [Event; 4] {
+    let step = usize::try_from(dice.below(4)).unwrap();
+    let by = dice.pick(&[Duration::from_millis(200), secs(5), secs(38), secs(62)]);
+    let how = if dice.percent(80) { Hitch::Slow(step, by) } else { Hitch::Hangs(step) };
+    let kind = dice.pick(&[Kind::Type, Kind::Type, Kind::Start]);
+    let hitch = What::Hitch { unit: unit.clone(), kind, how, times: 1 };
+    let down = dice.pick(&[Duration::ZERO, secs(3)]);
+    let kill = What::Kill { acts: u32::try_from(dice.below(8)).unwrap(), down };
+    let (first, second) = match dice.below(5) {
+        0 | 1 => (tell(unit.clone(), dice), kill),
+        2 => {
+            let held = AgentDoes::OpensByHand;
+            let lasts = dice.time(secs(1), secs(1200));
+            (What::Exit(unit.clone(), Exit::Signal(9)), What::Agent(unit.clone(), held, lasts))
+        }
+        3 => {
+            let breaks = What::Agent(unit.clone(), AgentDoes::Breaks, Duration::ZERO);
+            (breaks, What::Exit(unit.clone(), Exit::Signal(9)))
+        }
+        _ => {
+            let clears = What::Agent(unit.clone(), AgentDoes::Clears, Duration::ZERO);
+            (clears, if dice.percent(50) { kill } else { What::Exit(unit.clone(), exit(dice)) })
+        }
+    };
+    let later = at + Duration::from_millis(1) + dice.time(Duration::ZERO, by);
+    [
+        Event { at, what: hitch },
+        Event { at, what: first },
+        Event { at: if kind == Kind::Type { later } else { at }, what: second },
+        Event { at: later, what: session_what(unit.clone(), dice) },
+    ]
+}
+
+/// What happens to sessions only.
+fn session_what(unit: UnitName, dice: &mut Dice) -> What {
+    if !AGENTS.contains(&unit.as_str()) || dice.percent(40) {
+        return tell(unit, dice);
+    }
+    let lasts = dice.time(secs(1), secs(1200));
+    let doing = match dice.below(100) {
+        0..22 => AgentDoes::Turn,
+        22..30 => AgentDoes::Asks,
+        30..36 => AgentDoes::Wonders,
+        36..42 => AgentDoes::Clears,
+        42..48 => AgentDoes::HalfTyped,
+        48..56 => return What::Agent(unit, AgentDoes::FallsIll(failing::ill(dice)), lasts),
+        56..64 => AgentDoes::OpensByHand,
+        64..70 => AgentDoes::Breaks,
+        70..78 => AgentDoes::StartDialog,
+        78..82 => AgentDoes::IsRefused,
+        82..90 => {
+            AgentDoes::HooksLate { by: dice.pick(&[secs(1), secs(30)]), twice: dice.percent(50) }
+        }
+        _ => {
+            let kind = dice.pick(&[Kind::Type, Kind::Type, Kind::Screen, Kind::Answer]);
+            let step = usize::try_from(dice.below(4)).unwrap();
+            let how = match dice.below(4) {
+                0 | 1 => Hitch::Fails,
+                2 => Hitch::Slow(step, dice.pick(&[secs(1), secs(9), secs(38), secs(62)])),
+                _ => Hitch::Hangs(step),
+            };
+            let times = 1 + u32::try_from(dice.below(4)).unwrap();
+            return What::Hitch { unit, kind, how, times };
+        }
+    };
+    What::Agent(unit, doing, lasts)
+}
+
+fn tell(unit: UnitName, dice: &mut Dice) -> What {
+    let id = MessageId::new(u32::try_from(dice.roll() & 0x3fff_ffff).unwrap());
+    let text = dice.pick(&["go on", "look at the build", "the plan has changed"]).to_owned();
+    let within = dice.pick(&[Duration::ZERO, secs(5), secs(60), secs(1800)]);
+    let expires_in = dice.percent(40).then_some(within);
+    What::Ask(Request::Tell { unit, id, text, expires_in })
 }
 
 fn exit(dice: &mut Dice) -> Exit {
@@ -195,6 +345,9 @@ impl fmt::Display for What {
                     Kind::Look => "look",
                     Kind::Start => "start",
                     Kind::Stop => "stop",
+                    Kind::Type => "typing",
+                    Kind::Screen => "look at its screen",
+                    Kind::Answer => "answer to a dialog",
                 };
                 match how {
                     Hitch::Fails => write!(f, "{unit}: {times} × {kind} will fail"),
@@ -223,6 +376,9 @@ impl fmt::Display for What {
                 write!(f, "the supervisor ends, is back after {down:?}, and {unit} {change}")
             }
             Self::Reboot { down } => write!(f, "the machine is off for {down:?}"),
+            Self::Agent(unit, doing, lasts) => write!(f, "{unit}: {doing:?} for {lasts:?}"),
+            Self::Plan(does, lasts) if lasts.is_zero() => write!(f, "the plan: {does:?}"),
+            Self::Plan(does, lasts) => write!(f, "the plan: {does:?} for {lasts:?}"),
             Self::Wall { hours } => write!(f, "the date is set by {hours} hours"),
         }
     }

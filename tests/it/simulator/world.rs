@@ -5,12 +5,15 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::{Duration, SystemTime};
 
 use agent_supervisor::decide::{
-    Dependency, Event, Exit, Mono, Now, Process, Record, Saved, Ticket, UnitName,
+    Dependency, Doing, Event, Exit, Mono, Now, Process, Record, Saved, Sighting, Ticket, UnitName,
 };
 
+use super::client::{Agents, Ailments, Lateness, Turn};
 use super::dice::Dice;
 use super::house::{House, secs};
+use super::repos::{Job, Repos};
 use super::story::{Hitch, Kind};
+use super::typing::Pen;
 
 /// So few that they are soon used again.
 const PIDS: i32 = 11;
@@ -24,6 +27,10 @@ pub(super) struct World {
     pub(super) procs: BTreeMap<Process, Proc>,
     next_pid: i32,
     pub(super) ops: BTreeMap<UnitName, Op>,
+    pub(super) pens: BTreeMap<UnitName, Pen>,
+    pub(super) agents: Agents,
+    pub(super) ailments: Ailments,
+    pub(super) repos: Repos,
     /// Whose exits and readiness the living supervisor is told.
     pub(super) watched: BTreeSet<Process>,
     pub(super) awaited: BTreeSet<Dependency>,
@@ -61,6 +68,9 @@ pub(super) struct Op {
     pub(super) hitch: Option<Hitch>,
     pub(super) process: Option<Process>,
     pub(super) record: Option<Record>,
+    /// The conversation that an agent is started in, and whether it is told why.
+    pub(super) conversation: Option<String>,
+    pub(super) because: bool,
     pub(super) grace: Duration,
     /// Added to the wait for its next step.
     pub(super) pause: Duration,
@@ -74,6 +84,11 @@ pub(super) struct Trouble {
     pub(super) sick: BTreeMap<UnitName, (Duration, Duration)>,
     pub(super) echoes: BTreeMap<UnitName, Duration>,
     pub(super) gone: BTreeMap<Dependency, (Duration, bool)>,
+    /// The next client stands at a dialog so long before it is at its prompt.
+    pub(super) start_dialogs: BTreeMap<UnitName, Duration>,
+    pub(super) late_hooks: BTreeMap<UnitName, Lateness>,
+    /// The next start of these is refused.
+    pub(super) refused: BTreeSet<UnitName>,
 }
 
 /// What happens at a moment.
@@ -86,6 +101,25 @@ pub(super) enum Step {
     SaysReady(Process),
     Says(Dependency),
     Deliver(Event),
+    /// A hook speaks, whether a supervisor lives or not.
+    Hook(Event),
+    /// The file of a living session is read.
+    Registry(Process),
+    Client(Process, Turn),
+    /// The transcript is read.
+    Transcript(Process, Sighting),
+    /// The file of a session that failed says something else.
+    Lags(Process, Doing),
+    /// The transcript of a session has grown.
+    Moves(Process),
+    /// A look at the repositories of the plan is due.
+    Looks(Job),
+    /// It ends, and saw this, if it saw it when it began.
+    LookEnds(Job, Option<Vec<Event>>),
+    /// A person has mended what is wrong with the login.
+    Mended,
+    /// The next step at a terminal.
+    Pen(UnitName, Ticket, usize),
     Wake,
 }
 
@@ -99,6 +133,10 @@ impl World {
             procs: BTreeMap::new(),
             next_pid: 0,
             ops: BTreeMap::new(),
+            pens: BTreeMap::new(),
+            agents: Agents::default(),
+            ailments: Ailments::default(),
+            repos: Repos::default(),
             watched: BTreeSet::new(),
             awaited: BTreeSet::new(),
             queue: BTreeMap::new(),
@@ -120,6 +158,11 @@ impl World {
     /// The moment at which the clock that counts from the boot shows `mono`.
     pub(super) fn moment(&self, mono: Mono) -> Duration {
         self.booted + mono.since_boot()
+    }
+
+    /// What that clock showed at a moment of this boot.
+    pub(super) fn mono_of(&self, time: Duration) -> Mono {
+        Mono::from_boot(time - self.booted)
     }
 
     pub(super) fn after(&mut self, wait: Duration, step: Step) {
@@ -161,6 +204,7 @@ impl World {
 
     pub(super) fn birth(&mut self, unit: &UnitName, process: Process, house: &House) {
         let policy = house.of(unit);
+        let talk = self.ops.get(unit).and_then(|op| Some((op.conversation.clone()?, op.because)));
         let late = self.trouble.late.remove(unit);
         let quick = self.dice.time(Duration::from_millis(1), secs(3));
         let ready_in = match (policy.ready_within, late) {
@@ -179,6 +223,9 @@ impl World {
             signalled: false,
         };
         self.procs.insert(process, born);
+        if let Some((talk, because)) = talk {
+            self.client_begins(unit, process, talk, because);
+        }
         if let Some(wait) = ready_in.filter(|_| needs) {
             self.after(wait, Step::SaysReady(process));
         }
@@ -198,6 +245,7 @@ impl World {
         let Some(it) = self.procs.get_mut(&process).filter(|it| it.ended.is_none()) else { return };
         it.ended = Some(exit);
         let unit = it.unit.clone();
+        self.agents.clients.remove(&process);
         if self.watched.remove(&process) {
             let wait = self.dice.time(Duration::from_micros(50), Duration::from_millis(5));
             self.after(wait, Step::Deliver(Event::Exited { unit, process, exit }));
@@ -216,6 +264,13 @@ impl World {
 
     /// A watch for a dependency speaks, if it is awaited and nobody silences it.
     pub(super) fn says(&mut self, dependency: Dependency) {
+        if let Dependency::Conversation(unit) = &dependency {
+            let talk = self.disk.saved.conversations.get(unit);
+            if let Some(until) = talk.and_then(|talk| self.held_until(talk)) {
+                let wait = until - self.time;
+                return self.after(wait, Step::Says(dependency));
+            }
+        }
         let outcome = match self.trouble.gone.get(&dependency) {
             Some((until, true)) if self.time < *until => return,
             Some((until, false)) if self.time < *until => {
@@ -237,17 +292,38 @@ impl World {
     pub(super) fn supervisor_ends(&mut self) {
         self.life += 1;
         self.ops.clear();
+        self.pens.clear();
+        self.plan_is_left();
         self.watched.clear();
         self.awaited.clear();
+        self.agents.clients.values_mut().for_each(|client| client.forgotten = true);
         self.queue.retain(|_, step| match step {
-            Step::Deliver(_) | Step::Wake | Step::Op(..) | Step::Says(_) => false,
-            Step::Story(_) | Step::Dies(..) | Step::SaysReady(_) => true,
+            Step::Deliver(_)
+            | Step::Wake
+            | Step::Op(..)
+            | Step::Pen(..)
+            | Step::Registry(_)
+            | Step::Transcript(..)
+            | Step::Lags(..)
+            | Step::Moves(_)
+            | Step::Looks(_)
+            | Step::LookEnds(..)
+            | Step::Says(_) => false,
+            Step::Story(_)
+            | Step::Dies(..)
+            | Step::SaysReady(_)
+            | Step::Hook(_)
+            | Step::Mended
+            | Step::Client(..) => true,
         });
     }
 
     pub(super) fn power_ends(&mut self, down: Duration) {
         self.supervisor_ends();
         self.procs.clear();
+        self.agents.clients.clear();
+        self.agents.spool.clear();
+        self.agents.held.clear();
         self.disk.records.clear();
         self.queue.retain(|_, step| matches!(step, Step::Story(_)));
         self.booted = self.time + down;
