@@ -1,10 +1,14 @@
 //! From what is written to what holds: defaults filled in, names resolved, paths made absolute, and
 //! whatever does not make sense told, all of it at once. Not here: reading the text.
 
+mod budget;
 mod cycle;
 mod gateway;
+mod notify;
 mod plan;
+mod require;
 mod restart;
+mod session;
 mod unit;
 
 use std::collections::BTreeMap;
@@ -45,7 +49,11 @@ pub(super) fn config(
     let units = check.units(raw, &restart);
     check.dependencies(raw);
     check.sockets(&supervisor.runtime_dir, &units);
-    check.later(raw);
+    let plan = raw.plan.as_ref().map(|plan| check.plan(plan, raw)).unwrap_or_default();
+    let handoffs = check.handoffs(&raw.handoffs, raw);
+    let gateway = raw.gateway.as_ref().map(|raw| check.gateway(raw, &supervisor.state_dir));
+    let notify = check.notify(raw);
+    let requirements = check.requirements(&raw.require);
     if !check.problems.is_empty() {
         return Err(check.problems);
     }
@@ -58,6 +66,11 @@ pub(super) fn config(
         units,
         cap: restart.cap,
         stagger: restart.stagger,
+        plan,
+        handoffs,
+        notify,
+        requirements,
+        gateway,
         not_acted_on: check.not_acted_on,
     })
 }
@@ -81,9 +94,6 @@ impl Check<'_> {
         let runtime_dir = path("runtime_dir", &raw.runtime_dir, Path::new(RUNTIME_DIR));
         let reboot_log = path("reboot_log", &raw.reboot_log, &state_dir.join(REBOOT_LOG));
         let boot_id_file = path("boot_id_file", &raw.boot_id_file, Path::new(BOOT_ID_FILE));
-        if raw.commit_reboots == Some(true) {
-            self.not_acted_on.push("supervisor.commit_reboots".into());
-        }
         let log_max = raw.log_max.map_or(LOG_MAX, |size| size.0);
         if log_max == 0 {
             self.wrong(&key.of("log_max"), "is 0; write a size such as \"64MiB\"");
@@ -98,6 +108,7 @@ impl Check<'_> {
             state_dir,
             runtime_dir,
             reboot_log,
+            commit_reboots: raw.commit_reboots.unwrap_or(false),
             boot_id_file,
             log_max,
             log_keep: raw.log_keep.unwrap_or(LOG_KEEP),
@@ -122,27 +133,13 @@ impl Check<'_> {
         }
     }
 
-    /// Settings that are read and checked, and that later versions act on.
-    fn later(&mut self, raw: &Raw) {
-        self.requirements(&raw.require);
-        if let Some(plan) = &raw.plan {
-            self.not_acted_on.push("[plan]".into());
-            self.plan(plan, raw);
-        }
-        self.handoffs(&raw.handoffs, raw);
-        if let Some(gateway) = &raw.gateway {
-            self.not_acted_on.push("[gateway]".into());
-            self.gateway(gateway);
-        }
-        if let Some(notify) = &raw.notify {
-            self.not_acted_on.push("[notify]".into());
-            self.notify(notify);
-        }
-    }
-
     /// Notes that `key` is wrong: what is wrong; what would be right.
     fn wrong(&mut self, key: &Key, what: impl Into<String>) {
-        self.problems.push(Problem::new(self.document.line(key), key, what));
+        let problem = Problem::new(self.document.line(key), key, what);
+        // What holds for all phases is looked at for each.
+        if !self.problems.contains(&problem) {
+            self.problems.push(problem);
+        }
     }
 
     /// `written`, from the file's folder.

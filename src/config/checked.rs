@@ -1,10 +1,20 @@
 //! The configuration after every check: what the rest of the house may rely on.
 
+mod gateway;
+mod notify;
+mod require;
+
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::decide::{Dependency, UnitKind, UnitName};
+pub use gateway::{AzureDevops, Endpoint, Gateway, Github, Group, Reconcile, Relay};
+
+use super::plan::{Handoff, Plan};
+use crate::decide::{Dependency, IdleNudge, TokenBudget, UnitKind, UnitName};
+
+pub use notify::{Heartbeat, Notify, SecretUrl, Target, UrlSource};
+pub use require::{Required, Requirement};
 
 /// The whole configuration, checked. Every path is absolute.
 #[derive(Clone, Debug)]
@@ -19,6 +29,16 @@ pub struct Config {
     pub cap: Cap,
     /// The least time between two starts of agent sessions after a boot or an outage.
     pub stagger: Duration,
+    /// The plan; without phases if there is none.
+    pub plan: Plan,
+    /// Who wakes whom.
+    pub handoffs: Vec<Handoff>,
+    /// Who is told of what matters.
+    pub notify: Notify,
+    /// What must be there before the first start.
+    pub requirements: Vec<Requirement>,
+    /// The gateway; `None` = the file has no `[gateway]`.
+    pub gateway: Option<Gateway>,
     /// What the file asks for and this version does not act on, one phrase each, for `run` to say.
     pub not_acted_on: Vec<String>,
 }
@@ -32,6 +52,8 @@ pub struct Supervisor {
     pub runtime_dir: PathBuf,
     /// Where each boot leaves its one line.
     pub reboot_log: PathBuf,
+    /// Whether that line is committed in the repository that the file lies in.
+    pub commit_reboots: bool,
     /// Where the kernel says which boot this is.
     pub boot_id_file: PathBuf,
     /// A log file larger than this is rotated, in bytes.
@@ -228,4 +250,12 @@ pub struct SessionKeys {
     pub at_boot: bool,
     /// Whether it is watched at all.
     pub watch: bool,
+    /// Whether the keys that spare its start dialogs are put into the user's files.
+    pub seed: bool,
+    /// Whether its permission prompts and questions are dismissed.
+    pub escape: bool,
+    /// What it is told when it has been idle for long.
+    pub idle_nudge: Option<IdleNudge>,
+    /// What it may spend; `None` = as much as it likes.
+    pub budget: Option<TokenBudget>,
 }

@@ -7,6 +7,7 @@ mod document;
 mod find;
 mod key;
 mod nearest;
+mod plan;
 mod problem;
 pub mod raw;
 mod shape;
@@ -15,10 +16,12 @@ use std::io;
 use std::path::Path;
 
 pub use checked::{
-    Agent, Backoff, Builtin, Cap, Config, CrashLoop, OnExit, Program, Ready, Restart, SessionKeys,
-    Supervisor, Unit,
+    Agent, AzureDevops, Backoff, Builtin, Cap, Config, CrashLoop, Endpoint, Gateway, Github, Group,
+    Heartbeat, Notify, OnExit, Program, Ready, Reconcile, Relay, Required, Requirement, Restart,
+    SecretUrl, SessionKeys, Supervisor, Target, Unit, UrlSource,
 };
 pub use find::find;
+pub use plan::{Consent, Handoff, Heading, Phase, Plan, Repo, When};
 pub use problem::{ConfigError, Origin, Problem};
 
 use document::Document;

@@ -21,8 +21,8 @@ pub use plan::{
 };
 pub use restart::{RawBackoff, RawCap, RawCrashLoop, RawRestart, RawRetry, RawUnitRestart};
 pub use units::{
-    RawAgent, RawBudget, RawBuiltin, RawDialog, RawIdleNudge, RawNudge, RawOnExit, RawReady,
-    RawRemoteControl, RawRole, RawService, RawSession,
+    RawAgent, RawBudget, RawBudgetAct, RawBuiltin, RawDialog, RawIdleNudge, RawNudge, RawOnExit,
+    RawReady, RawRemoteControl, RawRole, RawService, RawSession,
 };
 pub use values::{RawDuration, RawSize, Table};
 

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::*;
-use crate::decide::{Dependency, UnitKind, UnitName};
+use crate::decide::{Dependency, TokenBudget, UnitKind, UnitName};
 
 /// Every key that there is, with the values of the documentation.
 const EVERYTHING: &str = include_str!("tests/everything.toml");
@@ -34,18 +34,19 @@ fn the_documented_example_is_accepted_whole() {
     assert_eq!(
         config.not_acted_on,
         [
-            "services.gateway: builtin \"gateway\"",
-            "sessions.adversary: agent \"claude\"",
-            "sessions.builder: agent \"claude\"",
-            "sessions.orchestrator: agent \"claude\"",
-            "sessions.orchestrator: role \"orchestrator\"",
-            "[[require]]",
-            "[plan]",
-            "[[handoffs]]",
-            "[gateway]",
-            "[notify]",
+            "notify.targets[1].url (its … is to be filled in)",
+            "notify.heartbeat.url (its … is to be filled in)",
         ]
     );
+
+    let [_, command, main] = &config.notify.targets[..] else { panic!("{:?}", config.notify) };
+    assert_eq!(*command, Target::Command(vec!["…".into()]));
+    let (group, folder) = ("main".to_owned(), "main".to_owned());
+    let directory = Some("/srv/nanoclaw".into());
+    assert_eq!(*main, Target::Nanoclaw { group, directory, folder, jid: None });
+    let forge = Required::Tcp("git.example.org:22".into());
+    let text = Some("the forge is reachable".to_owned());
+    assert_eq!(config.requirements, [Requirement { what: forge, text }]);
 
     let nanoclaw = unit(&config, "nanoclaw");
     assert_eq!(nanoclaw.program, Program::Command(vec!["node".into(), "dist/index.js".into()]));
@@ -63,6 +64,24 @@ fn the_documented_example_is_accepted_whole() {
     assert_eq!(unit(&config, "orchestrator").kind, UnitKind::Orchestrator);
     let unnamed = unit(&config, "adversary").session.unwrap();
     assert_eq!(unnamed.remote_control.as_deref(), Some("adversary"));
+}
+
+#[test]
+fn the_gateway_has_a_value_for_every_key() {
+    let gateway = good(EVERYTHING).gateway.unwrap();
+    let groups: Vec<_> = gateway.groups.keys().map(String::as_str).collect();
+    assert_eq!(groups, ["cody", "ryan", "sam"]);
+    assert_eq!(gateway.groups["cody"].folder, "cody");
+    assert_eq!(gateway.state_dir, Path::new("/var/lib/agent-supervisor"));
+    assert_eq!((gateway.max_body, gateway.relay.max_body), (2 << 20, 32 << 20));
+    assert!(gateway.relay.allows("sam", "ryan") && !gateway.relay.allows("sam", "sam"));
+    let reconcile = gateway.azure_devops.unwrap().reconcile.unwrap();
+    assert_eq!(reconcile.every, Duration::from_secs(600));
+
+    let plain = good("[gateway]\n").gateway.unwrap();
+    assert_eq!(plain.listen, [Endpoint::Tcp("127.0.0.1:9876".parse().unwrap())]);
+    assert_eq!((plain.relay_listen.len(), plain.azure_devops, plain.nanoclaw), (0, None, None));
+    assert_eq!(good("").gateway, None);
 }
 
 #[test]
@@ -88,7 +107,7 @@ fn the_examples_in_the_template_are_valid_once_uncommented() {
         1,
     );
     let config = good(&text);
-    assert_eq!(config.units.len(), 4);
+    assert_eq!(config.units.len(), 5);
     assert_eq!(config.supervisor.state_dir, Path::new("/etc/state"));
     assert_eq!(unit(&config, "web").restart.first_delay, Duration::from_secs(1));
     // What the template calls a default is one.
@@ -108,6 +127,7 @@ fn an_empty_file_means_every_default() {
         runtime_dir: "/run/agent-supervisor".into(),
         reboot_log: "/var/lib/agent-supervisor/REBOOTS.md".into(),
         boot_id_file: "/proc/sys/kernel/random/boot_id".into(),
+        commit_reboots: false,
         log_max: 64 << 20,
         log_keep: 3,
     };
@@ -125,7 +145,8 @@ fn a_unit_that_says_only_what_it_runs_has_every_default() {
          [services.gateway]\nbuiltin = 'gateway'\n\
          [services.db]\nsystemd_unit = 'db.service'\n\
          [sessions.shell]\nagent = 'command'\ncommand = ['sh']\n\
-         [sessions.agent]\nagent = 'codex'\n",
+         [sessions.agent]\nagent = 'claude'\n\
+         [sessions.other]\nagent = 'codex'\n",
     );
     let web = unit(&config, "web");
     assert_eq!(web.kind, UnitKind::Service);
@@ -147,13 +168,15 @@ fn a_unit_that_says_only_what_it_runs_has_every_default() {
 
     let shell = unit(&config, "shell");
     assert_eq!(shell.on_exit, OnExit::Restart);
-    let expected = SessionKeys { at_boot: true, watch: true, ..SessionKeys::default() };
+    let expected = SessionKeys { at_boot: true, watch: true, seed: true, ..SessionKeys::default() };
     assert_eq!(shell.session, Some(expected.clone()));
 
     let agent = unit(&config, "agent");
     assert_eq!(agent.on_exit, OnExit::Stop);
+    assert_eq!(unit(&config, "other").session, Some(expected.clone()));
     let expected = SessionKeys { remote_control: Some("agent".into()), ..expected };
     assert_eq!(agent.session, Some(expected));
+    assert!(config.not_acted_on.iter().all(|it| !it.contains("agent")));
 }
 
 #[test]
@@ -205,20 +228,21 @@ fn remote_control_is_a_label_or_off() {
 }
 
 #[test]
-fn what_is_not_acted_on_is_named_once_each() {
-    let config = good(
-        "[supervisor]\ncommit_reboots = true\n\
-         [sessions.a]\nagent = 'command'\ncommand = ['a']\nrole = 'orchestrator'\n\
-         idle_nudge = { after = '1h' }\nbudget = { tokens = 5, per = '24h' }\n\
-         [sessions.b]\nagent = 'command'\ncommand = ['b']\nidle_nudge = 'off'\n",
-    );
-    assert_eq!(
-        config.not_acted_on,
-        [
-            "supervisor.commit_reboots",
-            "sessions.a: role \"orchestrator\"",
-            "sessions.a: idle_nudge",
-            "sessions.a: budget",
-        ]
-    );
+fn the_gateway_and_its_service_are_acted_on() {
+    let config = good("[services.a]\nbuiltin = 'gateway'\n[gateway]\n");
+    assert!(config.not_acted_on.is_empty(), "{:?}", config.not_acted_on);
+}
+
+#[test]
+fn a_budget_tells_and_counts_a_day_unless_it_says_otherwise() {
+    let budget = |written: &str| {
+        let config = good(&format!("[sessions.a]\nagent = 'claude'\n{written}"));
+        unit(&config, "a").session.unwrap().budget
+    };
+    let day = Duration::from_secs(24 * 60 * 60);
+    assert_eq!(budget(""), None);
+    let told = TokenBudget { tokens: 5_000_000, per: day, hold: false };
+    assert_eq!(budget("budget = { tokens = 5_000_000 }"), Some(told));
+    let held = TokenBudget { tokens: 5, per: day * 7, hold: true };
+    assert_eq!(budget("budget = { tokens = 5, per = '7d', act = 'hold' }"), Some(held));
 }

@@ -1,15 +1,29 @@
-//! `[plan]`, `[[handoffs]]` and `[[require]]`: checked for what would be wrong in any version.
-//! Not here: whether a pattern is a good one, and whether a repository is there.
+//! `[plan]` and `[[handoffs]]`: checked for what would be wrong in any version.
+//! Not here: whether a repository is there.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::time::Duration;
+
+use regex::Regex;
 
 use super::Check;
 use crate::config::key::Key;
+use crate::config::plan::{Consent, Handoff, Heading, Phase, Plan, Repo, When};
 use crate::config::raw::{
-    Raw, RawConsent, RawHandoff, RawHeading, RawPlan, RawRequire, RawWhen, Table,
+    Raw, RawAdvance, RawConsent, RawHandoff, RawHeading, RawPlan, RawRole, RawWhen, Table,
 };
+use crate::decide::UnitName;
+
+/// Agents that work commit every few minutes.
+const STALLED_AFTER: Duration = Duration::from_secs(2 * 60 * 60);
+/// A remote is fetched so often, unless the config says otherwise.
+const FETCH: Duration = Duration::from_secs(60);
 
 impl Check<'_> {
-    pub(super) fn plan(&mut self, plan: &RawPlan, raw: &Raw) {
+    pub(super) fn plan(&mut self, plan: &RawPlan, raw: &Raw) -> Plan {
         let key = Key::top("plan");
+        let mut phases = Vec::new();
         for (index, phase) in plan.phases.iter().enumerate() {
             let key = key.of("phases").item(index);
             self.needed(&key, "name", phase.name.as_ref(), "\"1\"");
@@ -19,29 +33,78 @@ impl Check<'_> {
                 let what = "another phase before it has this name; rename one of them";
                 self.wrong(&key.of("name"), what);
             }
-            self.place(&key.of("done"), phase.done.as_ref(), "\"## DONE\"");
-            self.consent(&key.of("consent"), phase.consent.as_ref());
+            let name = phase.name.clone().unwrap_or_default();
+            let own = (key.of("done"), phase.done.as_ref());
+            let of_all = (Key::top("plan").of("done"), plan.done.as_ref());
+            let (place, done) = if own.1.is_some() { own } else { of_all };
+            let done = self.place(&place, done, &name, "\"## DONE\"");
+            let own = (key.of("consent"), phase.consent.as_ref());
+            let of_all = (Key::top("plan").of("consent"), plan.consent.as_ref());
+            let (place, consent) = if own.1.is_some() { own } else { of_all };
+            let consent = self.consent(&place, consent, &name);
+            phases.push(Phase {
+                name,
+                plan: phase.plan.clone().unwrap_or_default(),
+                done,
+                consent,
+            });
         }
-        self.place(&key.of("done"), plan.done.as_ref(), "\"## DONE\"");
-        self.place(&key.of("blocked"), plan.blocked.as_ref(), "\"## Blocked\"");
-        self.consent(&key.of("consent"), plan.consent.as_ref());
-        for (file, owner) in &plan.owners {
-            let key = key.of("owners").of(file);
-            if file.is_empty() {
-                self.wrong(&key, "a file without a name; write \"STATUS.md\" = \"builder\"");
-            }
-            self.session_name(&key, owner, raw);
+        if phases.is_empty() {
+            self.place(&key.of("done"), plan.done.as_ref(), "", "\"## DONE\"");
+            self.consent(&key.of("consent"), plan.consent.as_ref(), "");
         }
+        let blocked = self.place(&key.of("blocked"), plan.blocked.as_ref(), "", "\"## Blocked\"");
+        let owners = self.owners(&key.of("owners"), &plan.owners, raw);
         for (index, name) in plan.stops.iter().flatten().enumerate() {
             self.session_name(&key.of("stops").item(index), name, raw);
         }
-        self.not_zero(&key.of("stalled_after"), plan.stalled_after);
+        let works = |(name, session): (&String, &Table<_>)| {
+            let session: &crate::config::raw::RawSession = session;
+            (session.role != Some(RawRole::Orchestrator)).then(|| name.clone())
+        };
+        let stops = plan.stops.clone();
+        let stops = stops.unwrap_or_else(|| raw.sessions.iter().filter_map(works).collect());
+        Plan {
+            phases,
+            ask: plan.advance == Some(RawAdvance::Ask),
+            blocked,
+            owners,
+            owners_ping: plan.owners_ping.unwrap_or(false),
+            stops: stops.iter().filter_map(|name| UnitName::new(name).ok()).collect(),
+            stalled_after: Some(self.span(
+                &key.of("stalled_after"),
+                plan.stalled_after,
+                STALLED_AFTER,
+            )),
+            fetch: self.span(&key.of("fetch"), plan.fetch, FETCH),
+        }
     }
 
-    pub(super) fn handoffs(&mut self, handoffs: &[Table<RawHandoff>], raw: &Raw) {
-        if !handoffs.is_empty() {
-            self.not_acted_on.push("[[handoffs]]".into());
+    fn owners(
+        &mut self,
+        key: &Key,
+        owners: &BTreeMap<String, String>,
+        raw: &Raw,
+    ) -> BTreeMap<String, UnitName> {
+        let mut checked = BTreeMap::new();
+        for (file, owner) in owners {
+            let key = key.of(file);
+            let (name, heading) = file.split_once('#').unwrap_or((file, "all"));
+            if name.is_empty() || heading.trim().is_empty() {
+                let what = "names no file; write \"STATUS.md\" = \"builder\", or \
+                            \"BACKLOG.md#Build backlog\" = \"builder\" for a section";
+                self.wrong(&key, what);
+            }
+            self.session_name(&key, owner, raw);
+            if let Ok(owner) = UnitName::new(owner) {
+                checked.insert(file.clone(), owner);
+            }
         }
+        checked
+    }
+
+    pub(super) fn handoffs(&mut self, handoffs: &[Table<RawHandoff>], raw: &Raw) -> Vec<Handoff> {
+        let mut checked = Vec::new();
         for (index, handoff) in handoffs.iter().enumerate() {
             let key = Key::top("handoffs").item(index);
             self.needed(&key, "repo", handoff.repo.as_ref(), "\"/path/of/a/clone\"");
@@ -60,60 +123,131 @@ impl Check<'_> {
                 }
             }
             self.not_zero(&key.of("fetch"), handoff.fetch);
+            let pattern = handoff.pattern.clone().unwrap_or_default();
+            let when = match handoff.when {
+                Some(RawWhen::Change) => When::Change,
+                Some(RawWhen::Heading) => When::Heading(pattern),
+                None | Some(RawWhen::Line) => {
+                    self.regex(&key.of("pattern"), &pattern);
+                    When::Line(pattern)
+                }
+            };
+            let to = handoff.to.as_ref().and_then(|to| UnitName::new(to).ok());
+            let repo = handoff.repo.as_ref().map(|repo| self.repo(&key.of("repo"), repo));
+            if let (Some(to), Some(repo)) = (to, repo) {
+                checked.push(Handoff {
+                    repo,
+                    file: handoff.file.clone().unwrap_or_default(),
+                    when,
+                    to,
+                    text: handoff.text.clone().unwrap_or_default(),
+                    fetch: handoff.fetch.map(|every| every.0),
+                    working: handoff.working.unwrap_or(false),
+                });
+            }
         }
+        checked
     }
 
-    pub(super) fn requirements(&mut self, requirements: &[Table<RawRequire>]) {
-        if !requirements.is_empty() {
-            self.not_acted_on.push("[[require]]".into());
-        }
-        for (index, require) in requirements.iter().enumerate() {
-            let key = Key::top("require").item(index);
-            let ways = [require.tcp.is_some(), require.file.is_some(), require.command.is_some()];
-            if ways.iter().filter(|way| **way).count() != 1 {
-                let what = "says not exactly one thing to look at; write tcp = \"HOST:PORT\", or \
-                            file = \"…\", or command = [\"…\"]";
-                self.wrong(&key, what);
-            }
-            if let Some(tcp) = &require.tcp {
-                self.host_and_port(&key.of("tcp"), tcp);
-            }
-            self.maybe_path(&key.of("file"), require.file.as_ref());
-            if let Some(command) = &require.command {
-                self.command(&key.of("command"), command);
-            }
-            self.optional(&key, "text", require.text.as_ref());
-        }
+    /// A heading, with the phase filled in; none if there is none, or if it is told to be wrong.
+    fn place(
+        &mut self,
+        key: &Key,
+        place: Option<&Table<RawHeading>>,
+        phase: &str,
+        example: &str,
+    ) -> Option<Heading> {
+        let place = place?;
+        self.needed(key, "repo", place.repo.as_ref(), "\"a clone or a URL\"");
+        self.needed(key, "file", place.file.as_ref(), "\"STATUS.md\"");
+        self.needed(key, "heading", place.heading.as_ref(), example);
+        Some(Heading {
+            repo: self.repo(&key.of("repo"), place.repo.as_ref()?),
+            file: place.file.clone()?,
+            heading: place.heading.as_ref()?.replace("{phase}", phase),
+        })
     }
 
-    fn host_and_port(&mut self, key: &Key, text: &str) {
-        let good = text.rsplit_once(':').is_some_and(|(host, port)| {
-            !host.is_empty() && port.parse::<u16>().is_ok_and(|port| port != 0)
-        });
-        if !good {
-            let what = format!("{text:?} is no HOST:PORT; write \"git.example.org:22\"");
+    fn consent(
+        &mut self,
+        key: &Key,
+        consent: Option<&Table<RawConsent>>,
+        phase: &str,
+    ) -> Option<Consent> {
+        let consent = consent?;
+        self.needed(key, "repo", consent.repo.as_ref(), "\"a clone or a URL\"");
+        self.needed(key, "file", consent.file.as_ref(), "\"REVIEW.md\"");
+        self.needed(key, "pattern", consent.pattern.as_ref(), "\"PASS {phase}\"");
+        self.optional(key, "veto", consent.veto.as_ref());
+        for (index, _) in consent.items.iter().enumerate().filter(|(_, item)| item.is_empty()) {
+            self.wrong(&key.of("items").item(index), "is empty; write an item's name");
+        }
+        self.not_zero(&key.of("max_age"), consent.max_age);
+        let pattern = consent.pattern.as_ref()?.replace("{phase}", &as_word(phase));
+        if pattern.contains("{item}") == consent.items.is_empty() {
+            let what = match consent.items.is_empty() {
+                true => {
+                    "asks for an {item} and there are none; write items = [\"D1\"], or take it out"
+                }
+                false => {
+                    "does not say {item} although there are items; write \"PASS {phase} {item}\""
+                }
+            };
+            self.wrong(&key.of("pattern"), what);
+        }
+        let each = consent.items.iter().map(|item| pattern.replace("{item}", &as_word(item)));
+        let patterns: Vec<String> =
+            if consent.items.is_empty() { vec![pattern] } else { each.collect() };
+        for pattern in &patterns {
+            self.regex(&key.of("pattern"), pattern);
+        }
+        let veto = consent.veto.as_ref().map(|veto| veto.replace("{phase}", &as_word(phase)));
+        if let Some(veto) = &veto {
+            self.regex(&key.of("veto"), veto);
+        }
+        Some(Consent {
+            repo: self.repo(&key.of("repo"), consent.repo.as_ref()?),
+            file: consent.file.clone()?,
+            patterns,
+            items: consent.items.clone(),
+            veto,
+            max_age: consent.max_age.map(|age| age.0),
+        })
+    }
+
+    fn regex(&mut self, key: &Key, pattern: &str) {
+        if let Err(error) = Regex::new(pattern) {
+            // The last line says what is wrong; those above it draw where.
+            let why = error.to_string();
+            let why = why.lines().last().unwrap_or_default().trim_start_matches("error: ");
+            let what = format!(
+                "{pattern:?} is no regular expression: {why}; write \\ before what is meant as it \
+                 stands"
+            );
             self.wrong(key, what);
         }
     }
 
-    fn place(&mut self, key: &Key, place: Option<&Table<RawHeading>>, heading: &str) {
-        if let Some(place) = place {
-            self.needed(key, "repo", place.repo.as_ref(), "\"a clone or a URL\"");
-            self.needed(key, "file", place.file.as_ref(), "\"STATUS.md\"");
-            self.needed(key, "heading", place.heading.as_ref(), heading);
+    /// A URL, an address as ssh takes it, or else a path.
+    fn repo(&mut self, key: &Key, written: &str) -> Repo {
+        let is_url = written.contains("://")
+            || written.split_once(':').is_some_and(|(host, _)| {
+                !host.is_empty() && !host.contains('/') && !written.starts_with('.')
+            });
+        if written.trim().is_empty() {
+            // That is told already.
+            return Repo::Url(String::new());
+        }
+        match is_url {
+            true => Repo::Url(written.to_owned()),
+            false => Repo::Clone(self.path(key, Path::new(written))),
         }
     }
+}
 
-    fn consent(&mut self, key: &Key, consent: Option<&Table<RawConsent>>) {
-        if let Some(consent) = consent {
-            self.needed(key, "repo", consent.repo.as_ref(), "\"a clone or a URL\"");
-            self.needed(key, "file", consent.file.as_ref(), "\"REVIEW.md\"");
-            self.needed(key, "pattern", consent.pattern.as_ref(), "\"PASS {phase}\"");
-            self.optional(key, "veto", consent.veto.as_ref());
-            for (index, _) in consent.items.iter().enumerate().filter(|(_, item)| item.is_empty()) {
-                self.wrong(&key.of("items").item(index), "is empty; write an item's name");
-            }
-            self.not_zero(&key.of("max_age"), consent.max_age);
-        }
-    }
+/// A text as part of a regular expression that matches it as a word: `D1` is not in `D12`.
+fn as_word(text: &str) -> String {
+    let edge = |c: Option<char>| if c.is_some_and(char::is_alphanumeric) { "\\b" } else { "" };
+    let (first, last) = (edge(text.chars().next()), edge(text.chars().next_back()));
+    format!("{first}{}{last}", regex::escape(text))
 }

@@ -7,16 +7,18 @@ use std::time::Duration;
 use super::cycle::cycles;
 use super::restart::Restarts;
 use super::{Check, one_of};
-use crate::config::checked::{Agent, Builtin, OnExit, Program, Ready, Restart, SessionKeys, Unit};
+use crate::config::checked::{Agent, Builtin, OnExit, Program, Ready, Restart, Unit};
 use crate::config::key::Key;
 use crate::config::raw::{
-    Raw, RawAgent, RawBudget, RawBuiltin, RawDuration, RawIdleNudge, RawOnExit, RawReady,
-    RawRemoteControl, RawRole, RawService, RawSession, RawSize,
+    Raw, RawAgent, RawBuiltin, RawDuration, RawOnExit, RawReady, RawRemoteControl, RawRole,
+    RawService, RawSession, RawSize,
 };
 use crate::decide::{Dependency, UnitKind, UnitName};
 
 const STOP_GRACE: Duration = Duration::from_secs(10);
 const READY_WITHIN: Duration = Duration::from_secs(60);
+/// What the gateway says of itself when it answers.
+const GATEWAY_READY: &str = "the gateway is ready";
 
 /// What services and sessions write in the same words.
 struct Common<'r> {
@@ -105,9 +107,6 @@ impl Check<'_> {
     ) -> Option<Unit> {
         let program = self.service_program(key, raw);
         let gateway = raw.builtin == Some(RawBuiltin::Gateway);
-        if gateway {
-            self.not_acted_on.push(format!("{key}: builtin \"gateway\""));
-        }
         let common = Common {
             directory: raw.directory.as_ref(),
             environment: &raw.environment,
@@ -119,6 +118,8 @@ impl Check<'_> {
             stop_grace: raw.stop_grace,
         };
         let ready = raw.ready.as_ref().map(|ready| self.ready(&key.of("ready"), ready));
+        let own = || Ready { log: GATEWAY_READY.to_owned(), within: READY_WITHIN };
+        let ready = ready.or_else(|| gateway.then(own));
         let unit = self.unit(key, name, common, restart, program?);
         Some(Unit { ready, restart_on_change: raw.restart_on_change.unwrap_or(gateway), ..unit })
     }
@@ -228,26 +229,27 @@ impl Check<'_> {
                 }
                 return raw.command.clone().map(Program::Command);
             }
-            Some(RawAgent::Claude) => (Agent::Claude, "claude"),
-            Some(RawAgent::Codex) => (Agent::Codex, "codex"),
-            Some(RawAgent::Gemini) => (Agent::Gemini, "gemini"),
-            Some(RawAgent::Opencode) => (Agent::Opencode, "opencode"),
+            Some(RawAgent::Claude) => Agent::Claude,
+            Some(RawAgent::Codex) => Agent::Codex,
+            Some(RawAgent::Gemini) => Agent::Gemini,
+            Some(RawAgent::Opencode) => Agent::Opencode,
         };
-        self.not_acted_on.push(format!("{key}: agent {:?}", agent.1));
-        Some(Program::Agent { agent: agent.0, command: raw.command.clone() })
+        if agent != Agent::Claude {
+            self.not_every_agent(key, agent, raw);
+        }
+        Some(Program::Agent { agent, command: raw.command.clone() })
     }
 
     /// Keys that a plain command has no use for.
     fn only_agents(&mut self, key: &Key, raw: &RawSession) {
-        let label = match raw.remote_control {
-            Some(RawRemoteControl::Named(_) | RawRemoteControl::Switch(true)) => true,
-            Some(RawRemoteControl::Switch(false)) | None => false,
-        };
+        let seeds = raw.seed == Some(true);
         for (name, written, instead) in [
             ("args", !raw.args.is_empty(), "; write them into `command`"),
             ("prompt_file", raw.prompt_file.is_some(), "; take it out"),
-            ("remote_control", label, "; take it out"),
+            ("remote_control", is_labelled(raw), "; take it out"),
             ("resume", raw.resume.is_some(), "; take it out"),
+            ("budget", raw.budget.is_some(), "; take it out"),
+            ("seed", seeds, "; take it out"),
         ] {
             if written {
                 let what = format!("only agents have it, and agent is \"command\"{instead}");
@@ -256,54 +258,15 @@ impl Check<'_> {
         }
     }
 
-    fn session_keys(&mut self, key: &Key, name: &UnitName, raw: &RawSession) -> SessionKeys {
-        if raw.role == Some(RawRole::Orchestrator) {
-            self.not_acted_on.push(format!("{key}: role \"orchestrator\""));
-        }
-        if let Some(RawIdleNudge::On(nudge)) = &raw.idle_nudge {
-            self.not_acted_on.push(format!("{key}: idle_nudge"));
-            self.not_zero(&key.of("idle_nudge").of("after"), nudge.after);
-            self.optional(&key.of("idle_nudge"), "text", nudge.text.as_ref());
-        }
-        if let Some(budget) = &raw.budget {
-            self.not_acted_on.push(format!("{key}: budget"));
-            self.budget(&key.of("budget"), budget);
-        }
-        for (name, set) in [("at_boot", raw.at_boot), ("watch", raw.watch)] {
-            if set == Some(false) {
-                self.not_acted_on.push(format!("{key}: {name} = false"));
+    /// Keys that not every agent program has a use for.
+    fn not_every_agent(&mut self, key: &Key, agent: Agent, raw: &RawSession) {
+        let resume = raw.resume.is_some() && agent == Agent::Opencode;
+        for (name, written) in [("remote_control", is_labelled(raw)), ("resume", resume)] {
+            if written {
+                let what = format!("agent {:?} has it not; take it out", agent.as_str());
+                self.wrong(&key.of(name), what);
             }
         }
-        self.no_nul(&key.of("args"), &raw.args);
-        self.optional(key, "resume", raw.resume.as_ref());
-        let own_name = || (raw.agent != Some(RawAgent::Command)).then(|| name.to_string());
-        let remote_control = match &raw.remote_control {
-            None | Some(RawRemoteControl::Switch(true)) => own_name(),
-            Some(RawRemoteControl::Switch(false)) => None,
-            Some(RawRemoteControl::Named(label)) => {
-                if label.trim().is_empty() {
-                    self.wrong(&key.of("remote_control"), "is empty; write a label, or false");
-                }
-                Some(label.clone())
-            }
-        };
-        SessionKeys {
-            prompt_file: self.maybe_path(&key.of("prompt_file"), raw.prompt_file.as_ref()),
-            remote_control,
-            args: raw.args.clone(),
-            resume: raw.resume.clone(),
-            at_boot: raw.at_boot.unwrap_or(true),
-            watch: raw.watch.unwrap_or(true),
-        }
-    }
-
-    fn budget(&mut self, key: &Key, raw: &RawBudget) {
-        match raw.tokens {
-            None => self.wrong(key, "has no `tokens`; write tokens = 2000000"),
-            Some(0) => self.wrong(&key.of("tokens"), "is 0; write how many may be spent"),
-            Some(_) => {}
-        }
-        self.not_zero(&key.of("per"), raw.per);
     }
 
     fn unit(
@@ -368,6 +331,11 @@ impl Check<'_> {
             within: self.span(&key.of("within"), raw.within, READY_WITHIN),
         }
     }
+}
+
+/// Whether a label for the remote control is written.
+fn is_labelled(raw: &RawSession) -> bool {
+    !matches!(raw.remote_control, None | Some(RawRemoteControl::Switch(false)))
 }
 
 /// What a word in `after` stands for; none if it can be no unit's name, which is told elsewhere.

@@ -11,7 +11,9 @@ use super::values::{RawDuration, RawSize, Table};
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields, expecting = "a table")]
 pub struct RawGateway {
-    /// Where webhooks arrive: `IP:PORT`.
+    /// Where its ledger is, if not in the supervisor's `state_dir`.
+    pub state_dir: Option<PathBuf>,
+    /// Where webhooks arrive: `IP:PORT` or `unix:PATH`.
     pub listen: Vec<String>,
     /// Where agents speak: `IP:PORT` or `unix:PATH`; empty = as `listen`.
     pub relay_listen: Vec<String>,
@@ -67,6 +69,8 @@ pub struct RawAzure {
     pub token_file: Option<PathBuf>,
     /// How often.
     pub reconcile: Option<RawDuration>,
+    /// The service's address, where it is not `https://dev.azure.com`.
+    pub service: Option<String>,
 }
 
 /// `[gateway.github]`

@@ -29,8 +29,12 @@ pub struct RawTarget {
     pub kind: Option<RawTargetKind>,
     /// Of `ntfy` and `webhook`.
     pub url: Option<String>,
+    /// Of `ntfy` and `webhook`: a file with the URL, where that is a secret.
+    pub url_file: Option<PathBuf>,
     /// Of `ntfy` and `webhook`.
     pub token_file: Option<PathBuf>,
+    /// Of `webhook`: the JSON that is sent.
+    pub template: Option<String>,
     /// Of `command`.
     pub command: Option<Vec<String>>,
     /// Of `nanoclaw`.
@@ -61,6 +65,8 @@ pub enum RawTargetKind {
 pub struct RawHeartbeat {
     /// What is called.
     pub url: Option<String>,
+    /// A file with that URL, where it is a secret.
+    pub url_file: Option<PathBuf>,
     /// How often.
     pub every: Option<RawDuration>,
 }

@@ -30,6 +30,8 @@ pub struct RawPlan {
     pub stalled_after: Option<RawDuration>,
     /// Whether the owner of a file is told when another wrote it.
     pub owners_ping: Option<bool>,
+    /// How often repositories that are given by URL are fetched.
+    pub fetch: Option<RawDuration>,
 }
 
 /// `{ name = "2", plan = "plan-phase2.md" }`
@@ -117,6 +119,8 @@ pub struct RawHandoff {
     pub text: Option<String>,
     /// How often the clone's remote is polled too.
     pub fetch: Option<RawDuration>,
+    /// Whether what is not committed yet counts too.
+    pub working: Option<bool>,
 }
 
 /// `when = …`

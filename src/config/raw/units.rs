@@ -94,6 +94,8 @@ pub struct RawSession {
     pub at_boot: Option<bool>,
     /// Whether it is watched at all.
     pub watch: Option<bool>,
+    /// Whether its start dialogs are answered beforehand, in the user's own files.
+    pub seed: Option<bool>,
     /// What it may spend.
     pub budget: Option<Table<RawBudget>>,
 }
@@ -112,20 +114,31 @@ pub struct RawReady {
     pub within: Option<RawDuration>,
 }
 
-/// `budget = { tokens = 2000000, per = "24h", hold = false }`
+/// `budget = { tokens = 5_000_000, per = "24h", act = "tell" }`
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(
     default,
     deny_unknown_fields,
-    expecting = "a table such as { tokens = 2000000, per = \"24h\" }"
+    expecting = "a table such as { tokens = 5_000_000, per = \"24h\" }"
 )]
 pub struct RawBudget {
     /// How many tokens.
     pub tokens: Option<u64>,
     /// In which time.
     pub per: Option<RawDuration>,
-    /// Whether the session is held when they are spent; else the operator is only told.
-    pub hold: Option<bool>,
+    /// What happens when they are spent.
+    #[serde(deserialize_with = "word")]
+    pub act: Option<RawBudgetAct>,
+}
+
+/// `act = …`
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum RawBudgetAct {
+    /// The operator is told.
+    Tell,
+    /// The session is held until there is room again.
+    Hold,
 }
 
 /// `builtin = …`

@@ -31,6 +31,9 @@ fn no_value_of_an_environment_or_a_url_is_repeated() {
         "[services.a]\nenvironment = { TOKEN = ['s3cret'] }",
         "[notify]\nheartbeat = 'https://hc/s3cret'",
         "[notify]\ntargets = ['https://hc/s3cret']",
+        "[notify]\ntargets = [{ kind = 'ntfy', url = 'hc/s3cret' }]",
+        "[notify]\ntargets = [{ kind = 'webhook', url = 'https://h', template = 's3cret' }]",
+        "[notify]\nheartbeat = { url = 'https://hc:s3cret@h/' }",
     ] {
         let error = parse(text).unwrap_err().to_string();
         assert!(!error.contains("s3cret"), "{error}");
