@@ -1,7 +1,7 @@
 //! How the daemon begins: everything it needs is opened, in the order in which one thing needs the
 //! other, and the boot is logged before anything is started.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::fs::DirBuilder;
 use std::io;
@@ -12,12 +12,15 @@ use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
 
+use super::agents::{self, Agents};
 use super::census::Census;
 use super::hands::Hands;
+use super::plan::{self, Plan};
 use super::policy::policy;
 use super::reexec::Inherited;
 use super::shared::{LeafSpawner, Shared, fork, instance};
 use super::signals::Signals;
+use super::telling::{Pulse, Telling};
 use super::told::chain;
 use super::turn::{Daemon, TICK, said_to_systemd};
 use super::{control, log_keeping, logging};
@@ -28,6 +31,7 @@ use crate::world::boot::{Boot, BootIdError, boot_id, kernel_release};
 use crate::world::cgroup::{Cgroups, Roots};
 use crate::world::clock::{self, rfc3339};
 use crate::world::files::{self, FileError};
+use crate::world::git;
 use crate::world::journal::Journal;
 use crate::world::lock::LockError;
 use crate::world::notify_socket::{Notifier, watchdog_interval};
@@ -35,13 +39,15 @@ use crate::world::reaper::{ChildSignals, Reaper};
 use crate::world::records::Records;
 use crate::world::spawn::{self, Launch, Stream};
 use crate::world::tmux::Tmux;
-use crate::world::{pidfd, reboots, saved};
+use crate::world::{pidfd, random, reboots, saved};
 
 /// Callers that may wait for the loop at once; further ones wait in their connection.
 const CALLS: usize = 64;
 
 /// The leaf in which a first child is born; no unit of that name would be in its way.
 const PROBE_LEAF: &str = "probe";
+/// A commit takes milliseconds; beyond this the disk hangs.
+const COMMIT_CEILING: Duration = Duration::from_secs(60);
 /// A child at its gate that is turned away ends within milliseconds.
 const PROBE_CEILING: Duration = Duration::from_secs(5);
 
@@ -110,22 +116,37 @@ pub(super) async fn boot(config: Config) -> Result<Daemon, BootError> {
 
     let boot_id = boot_id(&paths.boot_id_file)?;
     let (boot, notes) = Boot::begin(&paths.state_dir, &boot_id, since)?;
-    let loaded = saved::load(&paths.state_dir)?;
+    let (loaded, aside) = saved::load_newest(&paths.state_dir, &paths.runtime_dir)?;
     let (records, more) = Records::load_all(&paths.runtime_dir, &boot_id)?;
     notes.iter().chain(&loaded.notes).chain(&more).for_each(|note| tracing::error!("{note}"));
-    log_reboot(&paths.reboot_log, &boot_id, &boot, since);
+    let is_new_boot = log_reboot(&paths.reboot_log, &boot_id, &boot, since);
+
+    if is_new_boot && paths.commit_reboots {
+        tokio::task::spawn_local(commit_reboot(paths.reboot_log.clone(), boot_id.clone()));
+    }
 
     let kept = loaded.saved;
     let drained = kept.drained_boot.as_ref() == Some(&boot_id);
     let wishes = Wishes {
         wishes: kept.wishes.clone(),
         drained: if drained { kept.drained.clone() } else { Default::default() },
+        conversations: kept.conversations.clone(),
+        messages: kept.messages.clone(),
+        remedies: kept.remedies.clone(),
+        because: kept.because.clone(),
+        plan: kept.plan.clone(),
     };
     let (tmux, holds) = find_tmux(&config).await;
-    let policy = policy(&config, &holds);
+    let mut policy = policy(&config, &holds);
+    policy.boots = boots(&reboot_status(&paths.reboot_log));
     let in_records = records.units().iter().map(|(name, kept)| (name.clone(), kept.record.clone()));
     let in_records: BTreeMap<_, _> = in_records.collect();
-    let watchdog = Watchdog::new(policy, &wishes, &in_records, since, seed());
+    let limits = records.units().iter().map(|(name, kept)| (name, kept.anchor.limits.clone()));
+    let limits = limits.filter(|(_, limits)| !limits.is_empty());
+    let limits = limits.map(|(name, limits)| (name.clone(), limits)).collect();
+    // Feeds the jitter; two daemons must not come back in step.
+    let seed = random::number();
+    let watchdog = Watchdog::new(policy, &wishes, &in_records, since, seed);
 
     let socket = paths.runtime_dir.join("control.sock");
     let listener = match inherited.listener(&socket) {
@@ -141,27 +162,43 @@ pub(super) async fn boot(config: Config) -> Result<Daemon, BootError> {
     tokio::task::spawn_local(serve(serving, call, snapshots.clone()));
 
     let instance = instance(&paths.state_dir);
+    let reaper = Rc::new(RefCell::new(Reaper::new()));
     let shared = Rc::new(Shared {
         cgroups: find_cgroups(&instance).await,
         instance,
         events: post,
+        posted: Cell::default(),
+        handled: watch::Sender::new(0),
         records: RefCell::new(records),
-        reaper: RefCell::new(Reaper::new()),
+        telling: Telling::begin(&config, &reaper),
+        reaper,
         journal: RefCell::new(Journal::new(&paths.state_dir)),
         unwritten: RefCell::default(),
         census: Census::default(),
         tmux,
         binary: std::env::current_exe().unwrap_or_default(),
-        limits: RefCell::default(),
+        limits: RefCell::new(limits),
+        agents: Agents::default(),
+        plan: Plan::default(),
+        boot_id: boot_id.clone(),
         logs: log_keeping::LogKeeping::begin(&config).map_err(process("the watch over logs"))?,
         config,
     });
+    shared.agents.set_conversations(&wishes.conversations);
+    let plan = watchdog.saved().plan;
+    shared.plan.set_phase(plan.phase.as_ref());
+    tokio::task::spawn_local(plan::follow(Rc::clone(&shared), plan.heads));
+    tokio::task::spawn_local(agents::watch_for_others(Rc::clone(&shared)));
+    shared.restore_usage();
+    shared.link_binary();
     let notifier = Notifier::from_environment().unwrap_or_else(|error| {
         tracing::warn!("systemd cannot be told anything: {}", chain(&error));
         Notifier::silent()
     });
     said_to_systemd(notifier.status("looking at what runs already"));
     Ok(Daemon {
+        is_new_boot,
+        pulse: Pulse::of(&shared.config, since.mono),
         hands: Hands::new(Rc::clone(&shared)),
         shared,
         watchdog,
@@ -179,8 +216,10 @@ pub(super) async fn boot(config: Config) -> Result<Daemon, BootError> {
         ask_reexec,
         snapshots,
         waiters: Vec::new(),
+        senders: Vec::new(),
+        hooks: agents::open(&paths.runtime_dir.join("hooks")),
         saved: kept,
-        unsaved: None,
+        unsaved: aside.then(|| ("no daemon could yet".to_owned(), since.mono)),
         draining: false,
         drained,
         ready: false,
@@ -202,6 +241,8 @@ fn make_folders(state_dir: &Path, runtime_dir: &Path) -> Result<(), BootError> {
     make(runtime_dir.join("launch"), 0o700)?;
     make(runtime_dir.join("tmux"), 0o700)?;
     make(runtime_dir.join("units"), 0o700)?;
+    make(runtime_dir.join("agents"), 0o700)?;
+    make(runtime_dir.join("bin"), 0o755)?;
     for folder in [state_dir, runtime_dir] {
         let usable = rustix::fs::access(folder, rustix::fs::Access::WRITE_OK);
         usable
@@ -220,7 +261,8 @@ fn say_what_is_not_acted_on(config: &Config) {
     }
 }
 
-fn log_reboot(path: &Path, boot_id: &str, boot: &Boot, now: crate::decide::Now) {
+/// Whether this boot was not logged before.
+fn log_reboot(path: &Path, boot_id: &str, boot: &Boot, now: crate::decide::Now) -> bool {
     let kernel = kernel_release();
     let reboot = reboots::Reboot {
         boot_id,
@@ -233,9 +275,13 @@ fn log_reboot(path: &Path, boot_id: &str, boot: &Boot, now: crate::decide::Now) 
     match reboots::ensure_logged(path, &reboot) {
         Ok(reboots::Logged::Appended) => {
             tracing::info!(boot_id, after = boot.after().as_str(), "a new boot, logged");
+            true
         }
-        Ok(reboots::Logged::Already) => {}
-        Err(error) => tracing::error!("{}", chain(&error)),
+        Ok(reboots::Logged::Already) => false,
+        Err(error) => {
+            tracing::error!("{}", chain(&error));
+            false
+        }
     }
 }
 
@@ -246,6 +292,30 @@ fn reboot_status(path: &Path) -> RebootStatus {
         last: entries
             .last()
             .map(|entry| Reboot { at: entry.at.map(rfc3339), boot_id: entry.boot_id.clone() }),
+    }
+}
+
+/// Commits the line of this boot, and nothing else. One that cannot be committed is said; the next
+/// boot's commit has it, too.
+async fn commit_reboot(path: PathBuf, boot_id: String) {
+    let file = path.clone();
+    let commit = tokio::task::spawn_blocking(move || {
+        git::commit_file(&file, &format!("REBOOTS.md: boot {boot_id}"))
+    });
+    match tokio::time::timeout(COMMIT_CEILING, commit).await {
+        Ok(Ok(Ok(Some(commit)))) => tracing::info!(%commit, "the reboot is committed"),
+        Ok(Ok(Ok(None))) => {}
+        Ok(Ok(Err(error))) => tracing::warn!("{}", chain(&error)),
+        Ok(Err(error)) => tracing::warn!(%error, "the reboot is not committed"),
+        Err(_) => tracing::warn!(path = %path.display(), "committing the reboot hangs"),
+    }
+}
+
+/// The reboots in words; empty if there was none.
+fn boots(status: &RebootStatus) -> String {
+    match status.last.as_ref().and_then(|last| last.at.as_ref()) {
+        Some(at) => format!("{}, the last at {at}", status.count),
+        None => String::new(),
     }
 }
 
@@ -325,10 +395,4 @@ async fn serve(
         tracing::error!(%error, "the control socket is lost");
         std::process::abort();
     }
-}
-
-/// Feeds the jitter; two daemons must not come back in step.
-fn seed() -> u64 {
-    use std::hash::{BuildHasher as _, Hasher as _};
-    std::hash::RandomState::new().build_hasher().finish()
 }

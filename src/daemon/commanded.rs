@@ -5,9 +5,10 @@ use std::cell::RefCell;
 use std::rc::Rc;
 use std::time::Duration;
 
-use super::shared::{Shared, Slot};
+use super::shared::Shared;
 use super::told::chain;
-use crate::decide::{Event, Exit, Look, Process, Record, Ticket, UnitName};
+use super::watched::Slot;
+use crate::decide::{Event, Exit, Look, NoStart, Process, Record, Ticket, UnitName};
 use crate::world::records::Anchor;
 use crate::world::systemd::{Active, Systemd, SystemdError, UnitLook};
 
@@ -52,6 +53,7 @@ impl Commanded {
         self.action.run(async move {
             let outcome = this.start_now(record).await;
             let process = outcome.as_ref().ok().copied();
+            let outcome = outcome.map_err(NoStart::Failed);
             this.shared.post(Event::Started { unit: this.name.clone(), ticket, outcome });
             if let Some(process) = process {
                 this.watch_on(process);
@@ -131,6 +133,14 @@ impl Commanded {
         loop {
             match self.next_look(seen.as_ref()).await {
                 Ok(look) if look.main == Some(process) => seen = Some(look),
+                // It ended between systemd's answer and our look at it: the next answer says how.
+                Ok(look)
+                    if look.main.is_none()
+                        && look.active == Active::Active
+                        && look.result == Exit::Unknown =>
+                {
+                    seen = Some(look);
+                }
                 Ok(look) => return look.result,
                 Err(error) => {
                     tracing::warn!(unit = %self.name, error = chain(&error), "lost sight of it");

@@ -28,25 +28,41 @@ const OURS_ALONE_PREFIX: &str = "WATCHDOG_";
 const FILE_MAX: u64 = 1024 * 1024;
 
 /// Names to values, in a stable order.
-pub(super) type Environment = BTreeMap<OsString, OsString>;
+pub type Environment = BTreeMap<OsString, OsString>;
 
 /// Why there is no environment. It names the file and the line, never what is in it.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum EnvironmentError {
+pub enum EnvironmentError {
+    /// The file cannot be read.
     #[error("cannot read the environment file {}", path.display())]
     Read {
+        /// Which.
         path: PathBuf,
+        /// Why.
         #[source]
         source: std::io::Error,
     },
+    /// A line sets nothing.
     #[error("{}:{line}: an environment file has lines of NAME=value", path.display())]
-    Line { path: PathBuf, line: usize },
+    Line {
+        /// Of which file.
+        path: PathBuf,
+        /// Which, from 1.
+        line: usize,
+    },
+    /// The file is something else.
     #[error("{}: too large for an environment file", path.display())]
-    TooLarge { path: PathBuf },
+    TooLarge {
+        /// Which.
+        path: PathBuf,
+    },
 }
 
 /// The environment of `unit` over `inherited`.
-pub(super) fn of_unit(
+///
+/// # Errors
+/// Its environment file cannot be read as one.
+pub fn of_unit(
     unit: &Unit,
     instance: &str,
     inherited: impl IntoIterator<Item = (OsString, OsString)>,

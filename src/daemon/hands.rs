@@ -4,18 +4,28 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::time::Duration;
 
+use super::agents::{self, Opening};
 use super::commanded::Commanded;
 use super::service::Service;
 use super::session::Session;
-use super::shared::{Shared, Slot};
-use crate::config::{Program, Unit};
-use crate::decide::{Dependency, Event, Look, Record, Ticket, UnitKind, UnitName};
+use super::shared::Shared;
+use super::telling::{Reaped, passed_on};
+use super::watched::Slot;
+use crate::agents::profile;
+use crate::config::{Builtin, Program, Unit};
+use crate::decide::{
+    Answer, Dependency, Dialog, Event, Look, Message, NoStart, Process, Record, Ticket, UnitKind,
+    UnitName,
+};
 use crate::world::probes;
 use crate::world::records::Kept;
+use crate::world::requirements;
 
 /// A dependency is asked for again so often even if the kernel announced nothing: a docker engine
 /// that hangs says nothing when it recovers.
 const ASK_AGAIN: Duration = Duration::from_secs(5);
+/// What is required and not so is looked at again so often: nobody announces it.
+const REQUIRED_AGAIN: Duration = Duration::from_secs(30);
 
 /// The hands of all units.
 pub(super) struct Hands {
@@ -58,13 +68,19 @@ impl Hands {
     }
 
     /// Begins a start.
-    pub(super) fn start(&self, name: &UnitName, ticket: Ticket, record: Record) {
+    pub(super) fn start(
+        &self,
+        name: &UnitName,
+        ticket: Ticket,
+        record: Record,
+        opening: Option<Opening>,
+    ) {
         match self.units.get(name) {
             Some(Body::Service(service)) => service.start(ticket, record),
-            Some(Body::Session(session)) => session.start(ticket, record),
+            Some(Body::Session(session)) => session.start(ticket, record, opening),
             Some(Body::Commanded(unit)) => unit.start(ticket, record),
             Some(Body::Nothing) | None => {
-                let outcome = Err("this version cannot run it".to_owned());
+                let outcome = Err(NoStart::Refused("this version cannot run it".to_owned()));
                 self.shared.post(Event::Started { unit: name.clone(), ticket, outcome });
             }
         }
@@ -87,6 +103,14 @@ impl Hands {
     pub(super) fn wait_for(&mut self, dependency: Dependency) {
         let shared = Rc::clone(&self.shared);
         let slot = self.outside.entry(dependency.clone()).or_default();
+        match dependency {
+            Dependency::Conversation(unit) => {
+                return slot.run(agents::wait_until_free(shared, unit));
+            }
+            Dependency::Alone(unit) => return slot.run(agents::wait_until_alone(shared, unit)),
+            Dependency::Requirements => return slot.run(required(shared)),
+            Dependency::Unit(_) | Dependency::Docker | Dependency::Network => {}
+        }
         slot.run(async move {
             loop {
                 let (outcome, change) = ask(&dependency).await;
@@ -99,6 +123,47 @@ impl Hands {
                 let _ = tokio::time::timeout(ASK_AGAIN, change.happens()).await;
             }
         });
+    }
+
+    /// Types a message into a session.
+    pub(super) fn type_message(
+        &self,
+        name: &UnitName,
+        ticket: Ticket,
+        message: Message,
+        suspected: bool,
+    ) {
+        if let Some(session) = self.session(name) {
+            session.type_message(ticket, message, suspected);
+        }
+    }
+
+    /// Looks at the screen of a session.
+    pub(super) fn read_screen(&self, name: &UnitName, ticket: Ticket) {
+        if let Some(session) = self.session(name) {
+            session.read_screen(ticket);
+        }
+    }
+
+    /// Answers the dialog that a session is at.
+    pub(super) fn answer(&self, name: &UnitName, ticket: Ticket, dialog: Dialog, answer: Answer) {
+        if let Some(session) = self.session(name) {
+            session.answer(ticket, dialog, answer);
+        }
+    }
+
+    /// Says what the kickoff prompt of a session is.
+    pub(super) fn say_kickoff(&self, name: &UnitName, because: String) {
+        if let Some(session) = self.session(name) {
+            session.say_kickoff(because);
+        }
+    }
+
+    /// A session's process goes on in another conversation.
+    pub(super) fn lease(&self, name: &UnitName, process: Process, conversation: &str) {
+        if let Some(session) = self.session(name) {
+            session.lease(process, conversation);
+        }
     }
 
     /// The session of that name.
@@ -117,14 +182,23 @@ impl Body {
             (Program::Command(argv), UnitKind::Service) => {
                 Self::Service(Service::new(shared, unit.clone(), argv.clone()))
             }
-            (Program::Command(argv), UnitKind::Session) => {
-                Self::Session(Session::new(shared, unit.clone(), argv.clone()))
+            (Program::Command(argv), UnitKind::Session | UnitKind::Orchestrator) => {
+                Self::Session(Session::new(shared, unit.clone(), argv.clone(), None))
+            }
+            (Program::Agent { agent, command }, UnitKind::Session | UnitKind::Orchestrator) => {
+                let profile = profile(*agent);
+                let program = || vec![profile.program().to_owned()];
+                let argv = command.clone().unwrap_or_else(program);
+                Self::Session(Session::new(shared, unit.clone(), argv, Some(profile)))
             }
             (Program::SystemdUnit(name), _) => {
                 Self::Commanded(Commanded::new(shared, unit.name.clone(), name.clone()))
             }
-            (Program::Command(_), UnitKind::Orchestrator)
-            | (Program::Builtin(_) | Program::Agent { .. }, _) => Self::Nothing,
+            (Program::Builtin(Builtin::Gateway), UnitKind::Service) => {
+                let argv = gateway(&shared);
+                Self::Service(Service::new(shared, unit.clone(), argv))
+            }
+            (Program::Builtin(_), _) | (Program::Agent { .. }, UnitKind::Service) => Self::Nothing,
         }
     }
 
@@ -138,10 +212,20 @@ impl Body {
         match unit.kind {
             UnitKind::Service => Self::Service(Service::new(shared, unit, Vec::new())),
             UnitKind::Session | UnitKind::Orchestrator => {
-                Self::Session(Session::new(shared, unit, Vec::new()))
+                Self::Session(Session::new(shared, unit, Vec::new(), None))
             }
         }
     }
+}
+
+/// This very binary as the gateway, with our own configuration.
+fn gateway(shared: &Shared) -> Vec<String> {
+    let config = shared.config.file.iter();
+    let config = config.flat_map(|file| ["--config".to_owned(), file.display().to_string()]);
+    let mut argv = vec![shared.binary().display().to_string()];
+    argv.extend(config);
+    argv.extend(["gateway".to_owned(), "serve".to_owned()]);
+    argv
 }
 
 /// What may announce that a missing dependency has come. Opened before the look, so that what
@@ -182,6 +266,29 @@ async fn ask(dependency: &Dependency) -> (Result<(), String>, Change) {
             Err(error) => (Err(words(&error)), Change::Nothing),
         },
         // The watchdog knows of units by itself.
-        Dependency::Unit(_) => (Ok(()), Change::Nothing),
+        Dependency::Unit(_)
+        | Dependency::Conversation(_)
+        | Dependency::Alone(_)
+        | Dependency::Requirements => (Ok(()), Change::Nothing),
+    }
+}
+
+/// Says whether all that the operator requires is so, and goes on until it is.
+async fn required(shared: Rc<Shared>) {
+    let children = Reaped(Rc::clone(&shared.reaper));
+    loop {
+        let mut outcome = Ok(());
+        for requirement in &shared.config.requirements {
+            if let Err(unmet) = requirements::check(requirement, &children, passed_on()).await {
+                outcome = Err(requirements::told(requirement, &super::told::chain(&unmet)));
+                break;
+            }
+        }
+        let is_so = outcome.is_ok();
+        shared.post(Event::Found { dependency: Dependency::Requirements, outcome });
+        if is_so {
+            return;
+        }
+        tokio::time::sleep(REQUIRED_AGAIN).await;
     }
 }

@@ -3,6 +3,7 @@
 //! to happen; what takes time is a task that answers by an event. Not here: what to do and why
 //! ([`crate::decide`]), how it is done ([`crate::world`]).
 
+mod agents;
 mod boot;
 mod census;
 mod commanded;
@@ -11,7 +12,9 @@ mod environment;
 mod hands;
 mod log_keeping;
 mod logging;
+mod plan;
 mod policy;
+pub mod presence;
 mod publish;
 mod reexec;
 mod requests;
@@ -19,17 +22,23 @@ mod service;
 mod session;
 mod shared;
 mod signals;
+mod telling;
 mod told;
 mod turn;
 mod waiters;
+mod watched;
 
 use std::path::PathBuf;
 
 use crate::config::Config;
 
 pub use boot::BootError;
+pub use environment::{Environment, EnvironmentError, of_unit as environment_of};
 pub use shared::instance;
 pub use told::chain;
+
+/// Threads for work on files that may hang.
+const BLOCKING_THREADS: usize = 32;
 
 /// What `supervisor run` hands over.
 #[derive(Debug)]
@@ -71,7 +80,12 @@ pub enum RunError {
 pub fn run(options: RunOptions) -> Result<(), RunError> {
     let fail = |source| RunError::Loop { what: "no runtime", source };
     let runtime =
-        tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(fail)?;
+        // Each has memory of its own; more are of use only if mounts hang, and those cost one each.
+        tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .max_blocking_threads(BLOCKING_THREADS)
+            .build()
+            .map_err(fail)?;
     let local = tokio::task::LocalSet::new();
     let ending = local.block_on(&runtime, async {
         let daemon = boot::boot(options.config).await?;

@@ -13,13 +13,17 @@ use super::reexec::{self, Reexec};
 use super::session::Session;
 use super::told::chain;
 use super::turn::Daemon;
-use super::waiters::Waiter;
-use crate::decide::{Entry, Event, Goal, Request, UnitName};
+use super::waiters::{Sender, Waiter};
+use crate::decide::{Entry, Event, Goal, MessageId, Outcome, PhaseRequest, Request, UnitName};
 use crate::protocol::{Answer, Units, Verb};
-use crate::world::clock;
+use crate::world::{clock, random};
 
 /// An operator is told "not yet" after this time; what was asked goes on.
 const ANSWER_WITHIN: Duration = Duration::from_secs(120);
+/// An operator's message is of no use after this time, unless the operator says otherwise.
+const TOLD_FOR: Duration = Duration::from_secs(60 * 60);
+/// The longest text that is typed, in bytes: an input line is no place for a file.
+const TEXT_MAX: usize = 32 * 1024;
 
 impl Daemon {
     /// Answers a call now, or sees to it that it is answered.
@@ -56,13 +60,21 @@ impl Daemon {
                     reply(answer, found.unwrap_or_else(|| not_up(&unit)));
                 }
             }
-            Verb::Tell { unit, text } => {
-                if let Some((session, answer)) = self.session(&unit, answer) {
-                    self.note("operator", format!("tell {unit}, by {by}"));
-                    tokio::task::spawn_local(async move {
-                        reply(answer, tell(&session, &unit, &text).await);
-                    });
-                }
+            Verb::Tell { unit, text, expires_s, id } => {
+                let expires_in = expires_s.map_or(TOLD_FOR, Duration::from_secs);
+                let id = id.and_then(|id| MessageId::parse(&id));
+                let id = id.unwrap_or_else(|| MessageId::new(random::short()));
+                self.tell(&unit, (id, text), expires_in, &by, answer);
+            }
+            Verb::Phase { name } => {
+                let asked = name.map_or(PhaseRequest::Next, PhaseRequest::Set);
+                let began = self.watchdog.phase_meant(&asked).map(|name| {
+                    self.note("operator", format!("phase {name}, by {by}"));
+                    self.handle(Event::Asked(Request::Phase(name.clone())));
+                    BTreeMap::from([("phase".to_owned(), name)])
+                });
+                let done = |notes| Answer::Done { notes };
+                reply(answer, began.map_or_else(|why| Answer::Failed { why }, done));
             }
             Verb::Screen { unit, history } => {
                 if let Some((session, answer)) = self.session(&unit, answer) {
@@ -147,6 +159,38 @@ impl Daemon {
         }
     }
 
+    /// Puts a message into a session's queue, and answers when it has arrived.
+    fn tell(
+        &mut self,
+        unit: &str,
+        (id, text): (MessageId, String),
+        expires_in: Duration,
+        by: &str,
+        answer: oneshot::Sender<Answer>,
+    ) {
+        let Some((_, answer)) = self.session(unit, answer) else { return };
+        let Ok(unit) = UnitName::new(unit) else { return };
+        if text.len() > TEXT_MAX {
+            let why = format!(
+                "{unit}: the text has {} bytes, and {TEXT_MAX} is the most: put it into a file and name that",
+                text.len()
+            );
+            return reply(answer, Answer::Failed { why });
+        }
+        if let Some(Outcome::Reached) = self.watchdog.outcome(&unit, Goal::Down) {
+            let why = format!("{unit} is down: `supervisor start {unit}` first");
+            return reply(answer, Answer::Failed { why });
+        }
+        if self.watchdog.delivery(&unit, id).is_none() {
+            self.note("operator", format!("tell {unit}, by {by}"));
+            let expires_in = Some(expires_in);
+            let request = Request::Tell { unit: unit.clone(), id, text, expires_in };
+            self.handle(Event::Asked(request));
+        }
+        let deadline = clock::now().mono + ANSWER_WITHIN;
+        self.senders.push(Sender::new(unit, id, deadline, answer));
+    }
+
     fn reload(
         &mut self,
         binary: Option<String>,
@@ -213,14 +257,6 @@ impl Daemon {
 
     fn note(&self, event: &'static str, why: String) {
         self.shared.journal(Entry { unit: None, event, why });
-    }
-}
-
-async fn tell(session: &Session, unit: &str, text: &str) -> Answer {
-    let Some(server) = session.server() else { return not_up(unit) };
-    match server.type_and_confirm(text).await {
-        Ok(()) => Answer::Done { notes: BTreeMap::new() },
-        Err(error) => Answer::Failed { why: format!("{unit}: {}", chain(&error)) },
     }
 }
 

@@ -5,10 +5,11 @@ use std::path::Path;
 use std::rc::Rc;
 use std::time::Duration;
 
-use super::shared::{KILL_CEILING, Shared, Slot, TOLD_CEILING, Watched, fork};
+use super::shared::{KILL_CEILING, Shared, TOLD_CEILING, fork};
 use super::told::chain;
+use super::watched::{Slot, Watched};
 use crate::config::{Ready, Unit};
-use crate::decide::{Event, Exit, Look, Process, Record, Ticket};
+use crate::decide::{Event, Exit, Look, NoStart, Process, Record, Ticket};
 use crate::world::logs;
 use crate::world::pidfd;
 use crate::world::ready::ReadyWatch;
@@ -56,7 +57,8 @@ impl Service {
                     this.watch_readiness(process, log_offset);
                 }
                 Err(why) => {
-                    this.shared.post(Event::Started { unit, ticket, outcome: Err(why) });
+                    let outcome = Err(NoStart::Failed(why));
+                    this.shared.post(Event::Started { unit, ticket, outcome });
                 }
             }
         });
@@ -181,6 +183,7 @@ impl Service {
         let this = Rc::clone(self);
         self.watched.watch(process, handle, async move |handle| {
             let exit = this.shared.reaper.borrow_mut().exit_of(process, Some(&handle));
+            let exit = this.watched.told_apart(exit);
             this.readiness.stop();
             let unit = this.unit.name.clone();
             this.shared.post(Event::Exited { unit, process, exit });

@@ -1,9 +1,11 @@
 //! A session in tmux: looked at, started, stopped, watched, typed into.
 
+mod ending;
 mod link;
+mod terminal;
 
 use std::cell::RefCell;
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::rc::Rc;
@@ -12,17 +14,19 @@ use std::time::Duration;
 
 use rustix::process::Signal;
 
-use super::shared::{KILL_CEILING, LeafSpawner, Shared, Slot, TOLD_CEILING, Watched};
+use super::agents::{self, Opening};
+use super::environment::Environment;
+use super::shared::{KILL_CEILING, LeafSpawner, Shared, TOLD_CEILING};
 use super::told::chain;
+use super::watched::{Slot, Watched};
+use crate::agents::Profile;
 use crate::config::Unit;
-use crate::decide::{Event, Exit, Look, Process, Record, Ticket};
-use crate::world::clock;
+use crate::decide::{Event, Exit, Look, NoStart, Process, Record, Ticket};
 use crate::world::launch::LaunchFile;
 use crate::world::pidfd;
 use crate::world::records::Anchor;
-use crate::world::screens;
 use crate::world::tmux::{
-    ControlError, LastWords, PaneProgram, ReconnectError, Server, ServerSpec, Size, Tmux,
+    ControlError, PaneProgram, ReconnectError, Server, ServerSpec, Size, Tmux,
 };
 
 /// tmux says within this time how a program ended, and shows its last screen; else it hangs, and
@@ -37,11 +41,17 @@ pub(super) struct Session {
     shared: Rc<Shared>,
     unit: Unit,
     argv: Vec<String>,
+    /// What its program is, if it is an agent that we know.
+    profile: Option<&'static dyn Profile>,
     server: RefCell<Option<Rc<Server>>>,
     /// Held by whoever connects: two clients of ours that arrive at once could end the server.
     /// It is not held for long, for every step of connecting has its ceiling.
     connecting: tokio::sync::Mutex<()>,
     action: Slot,
+    /// Whoever types or looks at the screen; a start or a stop ends that.
+    pen: Slot,
+    /// Held while text is typed into a program without channels.
+    typing: tokio::sync::Mutex<()>,
     watched: Rc<Watched>,
     /// Held while a last screen is on its way: whoever ends the server waits for it.
     keeping: Arc<tokio::sync::Mutex<()>>,
@@ -49,14 +59,23 @@ pub(super) struct Session {
 }
 
 impl Session {
-    pub(super) fn new(shared: Rc<Shared>, unit: Unit, argv: Vec<String>) -> Rc<Self> {
+    /// `argv` is the program with its first arguments; a profile adds its own.
+    pub(super) fn new(
+        shared: Rc<Shared>,
+        unit: Unit,
+        argv: Vec<String>,
+        profile: Option<&'static dyn Profile>,
+    ) -> Rc<Self> {
         Rc::new(Self {
             shared,
             unit,
             argv,
+            profile,
             server: RefCell::default(),
             connecting: tokio::sync::Mutex::default(),
             action: Slot::default(),
+            pen: Slot::default(),
+            typing: tokio::sync::Mutex::default(),
             watched: Rc::default(),
             keeping: Arc::default(),
             link: Slot::default(),
@@ -72,18 +91,30 @@ impl Session {
         let this = Rc::clone(self);
         self.action.run(async move {
             let look = this.look_now().await;
+            let found = match &look {
+                Look::Alive { process, .. } => Some(*process),
+                Look::Absent { .. } | Look::Failed(_) => None,
+            };
+            if found.is_some() {
+                this.know().await;
+            }
             this.shared.post(Event::Looked { unit: this.unit.name.clone(), ticket, look });
+            if let Some(process) = found {
+                this.listen(process);
+            }
         });
     }
 
-    pub(super) fn start(self: &Rc<Self>, ticket: Ticket, record: Record) {
+    pub(super) fn start(self: &Rc<Self>, ticket: Ticket, record: Record, opening: Option<Opening>) {
         let this = Rc::clone(self);
+        self.pen.stop();
         self.action.run(async move {
             let unit = this.unit.name.clone();
-            match this.start_now(record).await {
+            match this.start_now(record, opening).await {
                 Ok((process, handle)) => {
                     this.shared.post(Event::Started { unit, ticket, outcome: Ok(process) });
                     this.watch(process, handle);
+                    this.listen(process);
                 }
                 Err(why) => {
                     this.shared.post(Event::Started { unit, ticket, outcome: Err(why) });
@@ -94,6 +125,7 @@ impl Session {
 
     pub(super) fn stop(self: &Rc<Self>, ticket: Ticket, grace: Duration) {
         let this = Rc::clone(self);
+        self.pen.stop();
         self.action.run(async move {
             let outcome = this.stop_now(grace).await;
             this.shared.post(Event::Stopped { unit: this.unit.name.clone(), ticket, outcome });
@@ -155,11 +187,25 @@ impl Session {
         program.process.is_some_and(crate::world::procs::is_alive)
     }
 
-    async fn start_now(self: &Rc<Self>, mut record: Record) -> Result<(Process, OwnedFd), String> {
+    async fn start_now(
+        self: &Rc<Self>,
+        mut record: Record,
+        opening: Option<Opening>,
+    ) -> Result<(Process, OwnedFd), NoStart> {
         let name = &self.unit.name;
         self.shared.clear_limits(name);
-        let tmux = self.shared.tmux.as_ref().ok_or("tmux is missing")?;
-        let launch = self.launch_file().await?;
+        let tmux = self.shared.tmux.as_ref().ok_or_else(|| "tmux is missing".to_owned())?;
+        let (launch, claim) = match self.profile.zip(opening) {
+            None => (self.launch_file(&self.argv, None).await?, None),
+            Some((profile, opening)) => {
+                self.end_last_life(tmux).await?;
+                let prepared =
+                    agents::prepare(&self.shared, &self.unit, profile, &self.argv, opening).await?;
+                prepared.notes.into_iter().for_each(|note| self.shared.limit(name, note));
+                let launch = self.launch_file(&prepared.argv, Some(prepared.environment)).await?;
+                (launch, Some(prepared.claim))
+            }
+        };
         let argv: Vec<OsString> =
             vec![self.shared.binary().into(), "exec-unit".into(), launch.into()];
         // No gate can be put before a program that tmux starts: the start is on record before it
@@ -177,8 +223,11 @@ impl Session {
         };
         let process = match program.process {
             Some(process) => process,
-            None => return Err(self.ended_at_once(program.pid).await),
+            None => return Err(self.ended_at_once(program.pid).await.into()),
         };
+        if let Some(claim) = claim {
+            self.sign(claim, process);
+        }
         record.process = Some(process);
         let server = self.server().map(|server| server.process());
         let pids: Vec<i32> = server.iter().chain([&process]).map(|it| it.pid).collect();
@@ -189,14 +238,23 @@ impl Session {
             log_offset: None,
             tmux_server: server,
             pane: self.server().map(|server| server.pane().to_string()),
-            systemd_unit: None,
+            ..Anchor::default()
         };
         self.shared.write(name, &record, &anchor);
         match pidfd::open(process) {
             Ok(Some(handle)) => Ok((process, handle)),
-            Ok(None) => Err(self.ended_at_once(process.pid).await),
-            Err(error) => Err(format!("pidfd of {}: {error}", process.pid)),
+            Ok(None) => Err(self.ended_at_once(process.pid).await.into()),
+            Err(error) => Err(format!("pidfd of {}: {error}", process.pid).into()),
         }
+    }
+
+    /// Ends what is left of the last life but for the tmux server: an agent that lives still has
+    /// its conversation open.
+    async fn end_last_life(self: &Rc<Self>, tmux: &Tmux) -> Result<(), String> {
+        // Without a server there is nothing to spare.
+        let _ = self.connect(tmux).await;
+        let server = self.server().map(|server| server.process());
+        self.shared.end_leftovers(&self.unit.name, server.as_slice()).await
     }
 
     /// Has the server there is begin a new life in its pane, once the last one is gone altogether.
@@ -246,17 +304,17 @@ impl Session {
         Ok(self.hold(up).program())
     }
 
-    async fn ended_at_once(self: &Rc<Self>, pid: i32) -> String {
-        let words = self.last_words(pid).await;
-        self.keep(pid, &words);
-        let (exit, name) = (words.exit, &self.unit.name);
-        format!("it {exit} at once; `supervisor logs {name}` shows its screen")
-    }
-
-    async fn launch_file(&self) -> Result<PathBuf, String> {
-        let environment = self.shared.environment(&self.unit).await?;
+    async fn launch_file<W: AsRef<OsStr>>(
+        &self,
+        argv: &[W],
+        environment: Option<Environment>,
+    ) -> Result<PathBuf, String> {
+        let environment = match environment {
+            Some(environment) => environment,
+            None => self.shared.environment(&self.unit).await?,
+        };
         let file = LaunchFile {
-            argv: self.argv.iter().map(Into::into).collect(),
+            argv: argv.iter().map(Into::into).collect(),
             environment: environment.into_iter().collect(),
             directory: self.unit.directory.clone(),
         };
@@ -288,64 +346,6 @@ impl Session {
         group.spare.clear();
         group.end_now(KILL_CEILING).await.map_err(|error| error.to_string())?;
         Ok(None)
-    }
-
-    fn watch(self: &Rc<Self>, process: Process, handle: OwnedFd) {
-        let this = Rc::clone(self);
-        self.watched.watch(process, handle, async move |handle| {
-            let unit = this.unit.name.clone();
-            // The kernel knows without a word from tmux, unless it is an old one and tmux was
-            // faster. Then the next life is begun while the last screen is on its way: both go
-            // over the one connection, in this order.
-            let exit = this.shared.reaper.borrow_mut().exit_of(process, Some(&handle));
-            if exit != Exit::Unknown {
-                let keeping = Arc::clone(&this.keeping).try_lock_owned();
-                this.shared.post(Event::Exited { unit, process, exit });
-                tokio::task::spawn_local(async move {
-                    let words = this.last_words(process.pid).await;
-                    this.keep(process.pid, &LastWords { exit, ..words });
-                    drop(keeping);
-                });
-                return;
-            }
-            let words = this.last_words(process.pid).await;
-            this.shared.post(Event::Exited { unit, process, exit: words.exit });
-            this.keep(process.pid, &words);
-        });
-    }
-
-    /// How a program ended, as far as tmux knows, and everything it showed.
-    async fn last_words(self: &Rc<Self>, pid: i32) -> LastWords {
-        let asked = async {
-            let tmux = self.shared.tmux.as_ref()?;
-            // A connection shows that it has ended only when it is used.
-            for _ in 0..2 {
-                self.connect(tmux).await.ok()?;
-                match self.server()?.last_words(pid).await {
-                    Err(ControlError::Closed) => {}
-                    other => return other.ok(),
-                }
-            }
-            None
-        };
-        let answer = tokio::time::timeout(LAST_WORDS_CEILING, asked).await.ok().flatten();
-        answer.unwrap_or(LastWords { exit: Exit::Unknown, screen: None })
-    }
-
-    /// Puts the last screen into the session's log, for `logs`. On a thread of its own: the next
-    /// life need not wait for the disk.
-    fn keep(&self, pid: i32, words: &LastWords) {
-        let LastWords { exit, screen: Some(screen) } = words else { return };
-        let at = clock::rfc3339(clock::now().wall);
-        let text = format!("--- pid {pid} {exit} at {at}; its screen was:\n{screen}\n");
-        let (unit, log) = (self.unit.name.clone(), self.shared.log_path(&self.unit.name));
-        self.shared.logs.before_start(&log);
-        self.shared.logs.watch(&log);
-        tokio::task::spawn_blocking(move || {
-            if let Err(error) = screens::keep(&log, &text) {
-                tracing::warn!(%unit, error = chain(&error), "the last screen is lost");
-            }
-        });
     }
 
     /// What the pane shows; with `history` all that its program has shown, which for a dead one is

@@ -1,27 +1,29 @@
 //! What the hands of all units share.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::io;
-use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::time::Duration;
 
 use tokio::sync::mpsc;
-use tokio::task::JoinHandle;
 
+use super::agents::Agents;
 use super::census::Census;
 use super::environment::{self, Environment};
 use super::log_keeping::LogKeeping;
+use super::plan::Plan;
+use super::telling::Telling;
 use super::told::chain;
-use crate::config::{Config, Unit};
+use crate::config::{Config, Phase, Unit};
 use crate::decide::{Entry, Event, Now, Process, Record, UnitName};
 use crate::world::cgroup::{Cgroups, Leaf};
 use crate::world::clock;
 use crate::world::group::Group;
 use crate::world::journal::{self, Journal};
+use crate::world::leases::Leases;
 use crate::world::reaper::Reaper;
 use crate::world::records::{Anchor, Records};
 use crate::world::scope::{self, NoScope};
@@ -42,8 +44,11 @@ pub(super) struct Shared {
     /// The mark of this supervisor's units: a digest of the state directory.
     pub(super) instance: String,
     pub(super) events: mpsc::UnboundedSender<Event>,
+    /// How many events have been sent there, and how many of them the loop has handled.
+    pub(super) posted: Cell<u64>,
+    pub(super) handled: tokio::sync::watch::Sender<u64>,
     pub(super) records: RefCell<Records>,
-    pub(super) reaper: RefCell<Reaper>,
+    pub(super) reaper: Rc<RefCell<Reaper>>,
     pub(super) cgroups: Option<Cgroups>,
     pub(super) tmux: Option<Tmux>,
     /// Where this very binary was when it was started.
@@ -55,12 +60,32 @@ pub(super) struct Shared {
     pub(super) census: Census,
     /// What a unit was promised and does not get, in words.
     pub(super) limits: RefCell<BTreeMap<UnitName, Vec<String>>>,
+    pub(super) agents: Agents,
+    pub(super) plan: Plan,
+    pub(super) telling: Telling,
+    pub(super) boot_id: String,
 }
 
 impl Shared {
     pub(super) fn post(&self, event: Event) {
+        self.posted.set(self.posted.get() + 1);
         // The loop is gone only when the process is about to be.
         let _ = self.events.send(event);
+    }
+
+    /// Waits until everything that has been posted so far has been handled: what followed from it
+    /// is saved.
+    pub(super) async fn all_handled(&self) {
+        let posted = self.posted.get();
+        // The sender lives as long as we do.
+        let _ = self.handled.subscribe().wait_for(|handled| *handled >= posted).await;
+    }
+
+    /// The phase that the plan is in. One that the config does not name any more has no plan file.
+    pub(super) fn phase(&self) -> Option<Phase> {
+        let name = self.plan.phase()?;
+        let known = self.config.plan.phases.iter().find(|phase| phase.name == name);
+        Some(known.cloned().unwrap_or_else(|| Phase { name, ..Phase::default() }))
     }
 
     /// What a unit was promised and does not get is found anew at each start.
@@ -84,7 +109,9 @@ impl Shared {
     /// Writes a record. One that cannot be written is no reason not to act: a successor finds
     /// the unit by its marks.
     pub(super) fn write(&self, unit: &UnitName, record: &Record, anchor: &Anchor) {
-        if let Err(error) = self.records.borrow_mut().set(unit, record, anchor) {
+        let limits = self.limits.borrow().get(unit).cloned().unwrap_or_default();
+        let anchor = Anchor { limits, ..anchor.clone() };
+        if let Err(error) = self.records.borrow_mut().set(unit, record, &anchor) {
             tracing::warn!(%unit, error = chain(&error), "cannot write the unit's record");
         }
     }
@@ -123,6 +150,32 @@ impl Shared {
         }
     }
 
+    /// What a unit was promised and does not get, or what stands in its way, for `status`.
+    pub(super) fn limits_of(&self, unit: &UnitName) -> Vec<String> {
+        let mut limits = self.limits.borrow().get(unit).cloned().unwrap_or_default();
+        limits.extend(self.agents.notes(unit));
+        limits
+    }
+
+    /// Makes `bin/supervisor` in the runtime directory name this very binary. Agents are told to
+    /// call it there: they outlive our upgrades.
+    pub(super) fn link_binary(&self) {
+        let link = self.config.supervisor.runtime_dir.join("bin/supervisor");
+        let half = link.with_extension("new");
+        // Left over by a predecessor that died here.
+        let _ = std::fs::remove_file(&half);
+        let made = std::os::unix::fs::symlink(self.binary(), &half)
+            .and_then(|()| std::fs::rename(&half, &link));
+        if let Err(error) = made {
+            tracing::warn!(link = %link.display(), %error, "agents cannot call their hooks");
+        }
+    }
+
+    /// The leases in a folder, as we see and take them.
+    pub(super) fn leases(&self, folder: &Path) -> Leases {
+        Leases::new(folder, &self.boot_id, &self.config.supervisor.state_dir)
+    }
+
     /// This very binary, as a path that can be executed: after an upgrade the file may be gone,
     /// and then the running image is still to be had through /proc.
     pub(super) fn binary(&self) -> PathBuf {
@@ -138,7 +191,7 @@ impl Shared {
         let lost = journal.trouble().map(|trouble| {
             format!("cannot write the journal ({} entries lost): {}", trouble.lost, trouble.why)
         });
-        lost.into_iter().collect()
+        lost.into_iter().chain(self.telling.trouble()).collect()
     }
 
     /// Ends what is left of a unit's last life, less the spared processes.
@@ -257,73 +310,6 @@ impl Spawner for LeafSpawner {
         let gated = fork(launch, self.leaf.as_ref()).map_err(io::Error::other)?;
         let running = gated.open();
         Ok(Spawned { process: running.process, pidfd: running.pidfd })
-    }
-}
-
-/// At most one task at a time: a new one ends the one before.
-#[derive(Default)]
-pub(super) struct Slot(RefCell<Option<JoinHandle<()>>>);
-
-impl Slot {
-    pub(super) fn run(&self, task: impl Future<Output = ()> + 'static) {
-        let new = tokio::task::spawn_local(task);
-        if let Some(old) = self.0.borrow_mut().replace(new) {
-            old.abort();
-        }
-    }
-
-    pub(super) fn stop(&self) {
-        if let Some(old) = self.0.borrow_mut().take() {
-            old.abort();
-        }
-    }
-}
-
-/// The process that is being watched, so that whoever ends it can wait for its exit to be told.
-pub(super) struct Watched {
-    now: tokio::sync::watch::Sender<Option<Process>>,
-    slot: Slot,
-}
-
-impl Default for Watched {
-    fn default() -> Self {
-        Self { now: tokio::sync::watch::Sender::new(None), slot: Slot::default() }
-    }
-}
-
-impl Watched {
-    pub(super) fn is(&self, process: Process) -> bool {
-        *self.now.borrow() == Some(process)
-    }
-
-    /// Runs `tell` when the handle says that the process has ended.
-    pub(super) fn watch(
-        self: &Rc<Self>,
-        process: Process,
-        pidfd: OwnedFd,
-        tell: impl AsyncFnOnce(OwnedFd) + 'static,
-    ) {
-        if self.is(process) {
-            return;
-        }
-        self.now.send_replace(Some(process));
-        let this = Rc::clone(self);
-        self.slot.run(async move {
-            if let Err(error) = crate::world::pidfd::exited(&pidfd).await {
-                // Without the handle nothing would ever be noticed again; systemd starts us anew.
-                tracing::error!(pid = process.pid, %error, "cannot watch a process");
-                std::process::abort();
-            }
-            tell(pidfd).await;
-            this.now.send_if_modified(|now| now.take_if(|it| *it == process).is_some());
-        });
-    }
-
-    /// Waits until no process is watched: the exit of the last one has been told.
-    pub(super) async fn told(&self) {
-        let mut now = self.now.subscribe();
-        // The sender lives as long as we do.
-        let _ = now.wait_for(Option::is_none).await;
     }
 }
 

@@ -1,25 +1,27 @@
 //! The loop, turn by turn.
 
-use std::collections::BTreeMap;
 use std::os::unix::net::UnixListener;
 use std::rc::Rc;
 use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
 
+use super::agents::{self, Opening};
 use super::control::Call;
 use super::hands::Hands;
 use super::reexec::Reexec;
 use super::shared::Shared;
 use super::signals::{Signal, Signals};
+use super::telling::Pulse;
 use super::told::chain;
-use super::waiters::Waiter;
+use super::waiters::{Sender, Waiter};
 use super::{RunError, publish};
-use crate::decide::{Action, Entry, Event, Mono, Now, Watchdog};
-use crate::protocol::{DaemonStatus, PlanStatus, RebootStatus, Status};
+use crate::decide::{Action, Entry, Event, Mono, Notice, Now, Watchdog, Weight};
+use crate::protocol::{DaemonStatus, RebootStatus, Status};
 use crate::world::boot::Boot;
 use crate::world::clock::{self, rfc3339};
 use crate::world::files::FileError;
+use crate::world::hook_spool::HookSpool;
 use crate::world::lock::Lock;
 use crate::world::notify_socket::Notifier;
 use crate::world::reaper::{ChildSignals, Swept};
@@ -61,6 +63,9 @@ pub(super) struct Daemon {
     pub(super) ask_reexec: mpsc::Sender<Reexec>,
     pub(super) snapshots: watch::Sender<Option<Rc<Status>>>,
     pub(super) waiters: Vec<Waiter>,
+    pub(super) senders: Vec<Sender>,
+    /// The hooks are heard once every unit has been looked at: what they say is of living ones.
+    pub(super) hooks: Option<HookSpool>,
     /// What state.json holds, or is to hold.
     pub(super) saved: Saved,
     /// Why it could not be written, and when that is tried again.
@@ -69,6 +74,10 @@ pub(super) struct Daemon {
     pub(super) draining: bool,
     pub(super) drained: bool,
     pub(super) ready: bool,
+    /// This boot was not seen before.
+    pub(super) is_new_boot: bool,
+    /// The dead-man's switch.
+    pub(super) pulse: Option<Pulse>,
     pub(super) since: Now,
     pub(super) last_tick: Mono,
     /// How often the tick is: [`TICK`], or sooner.
@@ -93,7 +102,10 @@ impl Daemon {
                         Signal::Reexec => self.reload_as_started(),
                     }
                 }
-                Some(reexec) = self.reexecs.recv() => return Ok(Ending::Reexec(reexec)),
+                Some(reexec) = self.reexecs.recv() => {
+                    self.shared.save_usage();
+                    return Ok(Ending::Reexec(reexec));
+                }
                 child = self.children.next() => {
                     child.map_err(fail("the notices of dead children are lost"))?;
                     self.reap();
@@ -107,9 +119,12 @@ impl Daemon {
     /// Handles one event and those that came with it.
     fn handle_all(&mut self, first: Event) {
         self.handle(first);
+        let mut handled = 1;
         while let Ok(event) = self.events.try_recv() {
             self.handle(event);
+            handled += 1;
         }
+        self.shared.handled.send_modify(|all| *all += handled);
     }
 
     pub(super) fn handle(&mut self, event: Event) {
@@ -125,6 +140,13 @@ impl Daemon {
                 self.saved.wishes = saved.wishes;
                 self.saved.drained_boot = (!saved.drained.is_empty()).then(|| self.boot_id.clone());
                 self.saved.drained = saved.drained;
+                self.shared.agents.set_conversations(&saved.conversations);
+                self.saved.conversations = saved.conversations;
+                self.saved.remedies = saved.remedies;
+                self.saved.because = saved.because;
+                self.saved.messages = saved.messages;
+                self.shared.plan.set_phase(saved.plan.phase.as_ref());
+                self.saved.plan = saved.plan;
                 self.save();
             }
             Action::Record { unit, record } => {
@@ -133,28 +155,61 @@ impl Daemon {
             }
             Action::Forget { unit } => self.shared.forget(&unit),
             Action::Look { unit, ticket } => self.hands.look(&unit, ticket),
-            Action::Start { unit, ticket, record, fresh: _ } => {
+            Action::Start { unit, ticket, record, conversation, by_name, because } => {
                 self.unclean();
-                self.hands.start(&unit, ticket, record);
+                let opening =
+                    conversation.map(|conversation| Opening { conversation, by_name, because });
+                self.hands.start(&unit, ticket, record, opening);
             }
             Action::Stop { unit, ticket, grace } => self.hands.stop(&unit, ticket, grace),
             Action::Await { dependency } => self.hands.wait_for(dependency),
+            Action::Lease { unit, process, conversation } => {
+                self.hands.lease(&unit, process, &conversation);
+            }
+            Action::ReadScreen { unit, ticket } => self.hands.read_screen(&unit, ticket),
+            Action::Type { unit, ticket, message, suspected } => {
+                self.hands.type_message(&unit, ticket, message, suspected);
+            }
+            Action::Answer { unit, ticket, dialog, answer } => {
+                self.hands.answer(&unit, ticket, dialog, answer);
+            }
+            Action::Kickoff { unit, because } => self.hands.say_kickoff(&unit, because),
             Action::Journal(entry) => self.shared.journal(entry),
+            Action::Notify(notice) => self.shared.notify(notice),
         }
     }
 
     fn save(&mut self) {
-        let saved = saved::save(&self.shared.config.supervisor.state_dir, &self.saved);
+        let folders = &self.shared.config.supervisor;
+        // What lies aside is never older than what is in its place, whenever we are killed.
+        let was_aside = self.unsaved.is_some();
+        if was_aside {
+            self.save_aside();
+        }
+        let saved = saved::save(&folders.state_dir, &self.saved);
         let failed = saved.err().map(|error| chain(&error));
+        match &failed {
+            None if was_aside => saved::forget_aside(&folders.runtime_dir),
+            Some(_) if !was_aside => self.save_aside(),
+            None | Some(_) => {}
+        }
         let before = self.unsaved.take().map(|(why, _)| why);
         match &failed {
             Some(why) if before.as_ref() != Some(why) => {
-                tracing::error!("the wishes cannot be saved, and are kept in memory: {why}");
+                tracing::error!("the wishes cannot be saved, and are kept aside: {why}");
             }
-            None if before.is_some() => tracing::info!("the wishes are saved again"),
+            None if before.is_some() => {
+                tracing::info!("the wishes are saved again");
+                self.shared.journal.borrow_mut().catch_up(clock::now().wall);
+            }
             Some(_) | None => {}
         }
         self.unsaved = failed.map(|why| (why, clock::now().mono + SAVE_AGAIN));
+    }
+
+    fn save_aside(&self) {
+        let aside = saved::save_aside(&self.shared.config.supervisor.runtime_dir, &self.saved);
+        said("the wishes are kept in memory alone", aside);
     }
 
     /// Something runs again after a drain: a reboot from here on is no clean one.
@@ -175,6 +230,9 @@ impl Daemon {
         let waiters = std::mem::take(&mut self.waiters);
         self.waiters =
             waiters.into_iter().filter_map(|it| it.settle(&self.watchdog, now.mono)).collect();
+        let senders = std::mem::take(&mut self.senders);
+        self.senders =
+            senders.into_iter().filter_map(|it| it.settle(&self.watchdog, now.mono)).collect();
         if self.draining && self.watchdog.is_all_down() {
             self.draining = false;
             self.drained = true;
@@ -190,6 +248,12 @@ impl Daemon {
         if self.unsaved.as_ref().is_some_and(|(_, again)| now.mono >= *again) {
             self.save();
         }
+        if self.ready
+            && let Some(mut pulse) = self.pulse.take()
+        {
+            pulse.beat(now.mono, || self.status(now).is_well());
+            self.pulse = Some(pulse);
+        }
         self.publish(now);
     }
 
@@ -200,6 +264,9 @@ impl Daemon {
         }
         self.ready = true;
         self.last_tick = now.mono;
+        if let Some(spool) = self.hooks.take() {
+            tokio::task::spawn_local(agents::listen(Rc::clone(&self.shared), spool));
+        }
         let units = self.watchdog.names().count();
         let pid = std::process::id();
         tracing::info!(units, pid, "ready");
@@ -208,12 +275,35 @@ impl Daemon {
             event: "ready",
             why: format!("pid {pid}, units: {units}"),
         });
+        self.tell_online();
+        said_to_systemd(self.notifier.status(&format!("watching {units} units")));
         said_to_systemd(self.notifier.ready());
+        // The image before us may have said so last when its interval began.
+        said_to_systemd(self.notifier.watchdog());
+    }
+
+    /// The operator hears of each boot once.
+    fn tell_online(&self) {
+        if !self.is_new_boot {
+            return;
+        }
+        let plan = self.watchdog.plan_view();
+        let phase = plan.phase.map_or_else(String::new, |phase| format!("phase {phase}, "));
+        let (units, reboots) = (self.watchdog.names().count(), self.reboots.count);
+        let after = self.boot.after().as_str();
+        self.shared.notify(Notice {
+            key: format!("online {}", self.boot_id),
+            title: "The supervisor is online".to_owned(),
+            text: format!("{phase}{units} units, boot {reboots} of this machine (after={after})"),
+            weight: Weight::Info,
+        });
     }
 
     /// Once a minute.
     fn tick(&mut self, now: Now) {
+        self.shared.journal.borrow_mut().catch_up(now.wall);
         said("the minute cannot be noted", self.boot.touch(now));
+        self.shared.mind_disk();
         said_to_systemd(self.notifier.watchdog());
     }
 
@@ -225,7 +315,11 @@ impl Daemon {
         let wake = self.watchdog.next_wake().map(|(at, _)| at);
         let save = self.unsaved.as_ref().map(|(_, again)| *again);
         let waiters = self.waiters.iter().map(Waiter::deadline);
-        let next = waiters.chain(wake).chain(save).chain([tick]).min().unwrap_or(tick);
+        let senders = self.senders.iter().map(Sender::deadline);
+        let pulse = self.pulse.as_ref().filter(|_| self.ready).map(|pulse| pulse.due);
+        let senders = senders.chain(pulse);
+        let next =
+            waiters.chain(senders).chain(wake).chain(save).chain([tick]).min().unwrap_or(tick);
         next.since(now)
     }
 
@@ -253,10 +347,10 @@ impl Daemon {
 
     /// The snapshot.
     pub(super) fn status(&self, now: Now) -> Status {
-        let limits: BTreeMap<_, _> = self.shared.limits.borrow().clone();
         let units = self.watchdog.view(now).into_iter().map(|view| {
-            let limits = limits.get(&view.name).cloned().unwrap_or_default();
-            publish::unit_status(view, now.wall, limits)
+            let limits = self.shared.limits_of(&view.name);
+            let spent = self.shared.spent_today(&view.name, now);
+            publish::unit_status(view, now.wall, limits, spent)
         });
         Status {
             supervisor: DaemonStatus {
@@ -269,7 +363,7 @@ impl Daemon {
                 alive_at: Some(rfc3339(now.wall)),
                 troubles: self.troubles(),
             },
-            plan: PlanStatus::default(),
+            plan: publish::plan_status(self.watchdog.plan_view()),
             reboots: self.reboots.clone(),
             units: units.collect(),
         }
@@ -282,6 +376,7 @@ impl Daemon {
 
     fn leave(&self) -> Ending {
         self.shared.write_journal();
+        self.shared.save_usage();
         tracing::info!("leaving; the units live on");
         said_to_systemd(self.notifier.stopping());
         Ending::Leave

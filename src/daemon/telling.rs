@@ -1,0 +1,164 @@
+//! The operator is told what matters, once; and a dead-man's switch, that all is well. Not here: what
+//! matters ([`crate::decide`]), and how it gets there ([`crate::world::outbox`]).
+
+use std::cell::RefCell;
+use std::ffi::OsString;
+use std::os::fd::OwnedFd;
+use std::path::Path;
+use std::rc::Rc;
+
+use super::environment;
+use super::shared::Shared;
+use super::told::chain;
+use crate::config::{Config, Heartbeat};
+use crate::decide::{Exit, Mono, Notice, Process, Weight};
+use crate::world::children::Children;
+use crate::world::clock;
+use crate::world::heartbeat::beat;
+use crate::world::outbox::{self, Hands, Outbox, Report, Severity};
+use crate::world::reaper::Reaper;
+use crate::world::spawn::{Launch, LaunchError, Running};
+use crate::world::told::Told;
+
+/// Below this part of a disk, and below this many bytes, it is nearly full.
+const NEARLY_FULL: (u64, u64) = (20, 1 << 30);
+
+/// How the operator is told.
+pub(super) struct Telling {
+    outbox: Rc<Outbox>,
+    told: Rc<RefCell<Told>>,
+}
+
+impl Telling {
+    /// Opens the outbox, and has what is in it sent from here on.
+    pub(super) fn begin(config: &Config, reaper: &Rc<RefCell<Reaper>>) -> Self {
+        let folders = &config.supervisor;
+        let children: Rc<dyn Children> = Rc::new(Reaped(Rc::clone(reaper)));
+        let hands = Hands { children, environment: passed_on() };
+        let targets = &config.notify.targets;
+        let outbox = Outbox::open(&folders.state_dir, &folders.runtime_dir, targets, hands);
+        if outbox.has_targets() {
+            let report: Rc<dyn Fn(Report)> = Rc::new(|report| match &report {
+                Report::Works { .. } => tracing::info!("{report}"),
+                Report::Failing { .. } | Report::Refused { .. } | Report::Unnoted { .. } => {
+                    tracing::warn!("{report}");
+                }
+            });
+            tokio::task::spawn_local(Rc::clone(&outbox).run(report));
+        }
+        Self { outbox, told: Rc::new(RefCell::new(Told::open(&folders.state_dir))) }
+    }
+
+    /// Targets that have failed for long.
+    pub(super) fn trouble(&self) -> Option<String> {
+        self.outbox.trouble()
+    }
+}
+
+impl Shared {
+    /// Has the operator told, unless that was done lately in the same words. Does not wait for it.
+    pub(super) fn notify(&self, notice: Notice) {
+        let Telling { outbox, told } = &self.telling;
+        if !outbox.has_targets() {
+            return;
+        }
+        if !told.borrow_mut().is_news(&notice.key, &notice.text, clock::now().wall) {
+            return;
+        }
+        let severity = match notice.weight {
+            Weight::Info => Severity::Info,
+            Weight::Warning => Severity::Warning,
+            Weight::Urgent => Severity::Urgent,
+        };
+        let Notice { key, title, text, .. } = notice;
+        let posted = outbox::Notice { key, title, text, severity };
+        let (outbox, told) = (Rc::clone(outbox), Rc::clone(told));
+        tokio::task::spawn_local(async move {
+            if let Err(error) = outbox.post(posted).await {
+                tracing::error!("the operator cannot be told: {}", chain(&error));
+                return;
+            }
+            // Only now: rather told twice than never.
+            if let Err(error) = told.borrow().save() {
+                tracing::debug!("what was told cannot be noted: {}", chain(&error));
+            }
+        });
+    }
+
+    /// Tells the operator when there is little room left where our state is.
+    pub(super) fn mind_disk(&self) {
+        let folder = &self.config.supervisor.state_dir;
+        if is_nearly_full(folder) {
+            self.notify(Notice {
+                key: "disk".to_owned(),
+                title: "The disk is nearly full".to_owned(),
+                // The same words for as long as it lasts.
+                text: format!("less than 1 GiB and 5 % are left where {} is", folder.display()),
+                weight: Weight::Urgent,
+            });
+        }
+    }
+}
+
+fn is_nearly_full(folder: &Path) -> bool {
+    let Ok(disk) = rustix::fs::statvfs(folder) else { return false };
+    let (part, least) = NEARLY_FULL;
+    let left = disk.f_bavail.saturating_mul(disk.f_frsize);
+    let all = disk.f_blocks.saturating_mul(disk.f_frsize);
+    left < least && left < all / part
+}
+
+/// When the dead-man's switch is pressed next.
+pub(super) struct Pulse {
+    heartbeat: Heartbeat,
+    pub(super) due: Mono,
+    failing: Rc<RefCell<Option<String>>>,
+}
+
+impl Pulse {
+    pub(super) fn of(config: &Config, now: Mono) -> Option<Self> {
+        let heartbeat = config.notify.heartbeat.clone()?;
+        Some(Self { heartbeat, due: now, failing: Rc::default() })
+    }
+
+    /// Presses it if it is time and all is well.
+    pub(super) fn beat(&mut self, now: Mono, is_well: impl FnOnce() -> bool) {
+        if now < self.due {
+            return;
+        }
+        self.due = now + self.heartbeat.every;
+        if !is_well() {
+            return;
+        }
+        let (url, failing) = (self.heartbeat.url.clone(), Rc::clone(&self.failing));
+        tokio::task::spawn_local(async move {
+            let why = beat(url).await.err().map(|error| chain(&error));
+            let before = failing.replace(why.clone());
+            match (before, why) {
+                (None, Some(why)) => tracing::warn!("{why}"),
+                (Some(_), None) => tracing::info!("the heartbeat is taken again"),
+                (None, None) | (Some(_), Some(_)) => {}
+            }
+        });
+    }
+}
+
+/// Children for a moment, in a process that has one reaper for all.
+pub(super) struct Reaped(pub(super) Rc<RefCell<Reaper>>);
+
+impl Children for Reaped {
+    fn start(&self, launch: Launch) -> Result<Running, LaunchError> {
+        let gated = launch.fork()?;
+        self.0.borrow_mut().expect_child(gated.process);
+        Ok(gated.open())
+    }
+
+    fn exit_of(&self, process: Process, pidfd: &OwnedFd) -> Exit {
+        self.0.borrow_mut().exit_of(process, Some(pidfd))
+    }
+}
+
+/// What programs of the operator's may have of our own environment.
+pub(super) fn passed_on() -> Vec<(OsString, OsString)> {
+    std::env::vars_os().filter(|(name, _)| !environment::is_ours_alone(name)).collect()
+}
