@@ -1,0 +1,61 @@
+//! What became of the subscriptions that send us webhooks: Azure DevOps puts one on probation, and
+//! later disables it, without a word to whom it silences. Each change is told once.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use super::client::Client;
+use crate::gateway::clean;
+use crate::gateway::handler::chain;
+
+const PATH: &str = "hooks/subscriptions";
+/// What our webhooks' addresses end in.
+const OURS: &str = "/webhook/azure-devops";
+const GOOD: &str = "enabled";
+
+/// What was told last, by subscription.
+#[derive(Debug, Default)]
+pub(super) struct Seen {
+    states: BTreeMap<String, String>,
+    refused: bool,
+}
+
+/// Looks, and tells what has changed. A token that may not look is told once.
+pub(super) async fn look(client: &Arc<Client>, seen: &mut Seen) {
+    let answer = client.of_organization(PATH).await;
+    let list = match answer.and_then(|answer| answer.json(PATH)) {
+        Ok(list) => list,
+        Err(error) => {
+            if !std::mem::replace(&mut seen.refused, true) {
+                let error = chain(&error);
+                tracing::warn!(error, "the state of the webhooks' subscriptions is not to be had");
+            }
+            return;
+        }
+    };
+    seen.refused = false;
+    for subscription in list["value"].as_array().into_iter().flatten().filter(|it| is_ours(it)) {
+        let text = |key: &str| clean::line(subscription[key].as_str().unwrap_or_default(), 80);
+        let (id, state, event) = (text("id"), text("status"), text("eventType"));
+        let before = seen.states.insert(id.clone(), state.clone());
+        if before.as_deref() == Some(state.as_str()) {
+            continue;
+        }
+        if state != GOOD {
+            tracing::error!(
+                subscription = %id, %event, %state,
+                "Azure DevOps does not send this webhook as it should: see Project Settings, Service \
+                 hooks, and enable it again; builds are found by asking meanwhile"
+            );
+        } else if before.is_some() {
+            tracing::info!(subscription = %id, %event, "the webhook is enabled again");
+        }
+    }
+}
+
+fn is_ours(subscription: &Value) -> bool {
+    let address = subscription["consumerInputs"]["url"].as_str().unwrap_or_default();
+    address.trim_end_matches('/').ends_with(OURS)
+}
