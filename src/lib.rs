@@ -6,8 +6,15 @@ pub mod decide;
 pub mod config;
 pub mod protocol;
 
+pub mod agents;
 pub mod world;
 
+pub mod nanoclaw;
+
+pub mod gateway;
+
 pub mod daemon;
+
+pub mod stand_in;
 
 pub mod cli;

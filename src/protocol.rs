@@ -21,7 +21,7 @@ pub struct Request {
 }
 
 /// What a caller may ask.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(tag = "verb", rename_all = "snake_case")]
 pub enum Verb {
     /// The snapshot as it stands; with `watch` a new one whenever it changes, until the caller
@@ -62,8 +62,20 @@ pub enum Verb {
     Tell {
         /// Which session.
         unit: String,
-        /// What to type; one line.
+        /// What to type.
         text: String,
+        /// It is of no use after so many seconds; none = an hour.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        expires_s: Option<u64>,
+        /// Its name, so that it can be asked for twice and is typed once; none = a new one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        id: Option<String>,
+    },
+    /// Begin a phase of the plan.
+    Phase {
+        /// Which one; none = the one after the one that is.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        name: Option<String>,
     },
     /// The pane as text.
     Screen {
@@ -146,6 +158,16 @@ pub struct Status {
     pub units: Vec<UnitStatus>,
 }
 
+impl Status {
+    /// Whether nothing needs anybody: the daemon has looked and has no trouble, the plan moves, and
+    /// every wished unit is well.
+    pub fn is_well(&self) -> bool {
+        let daemon = &self.supervisor;
+        let units = self.units.iter().all(UnitStatus::is_well);
+        daemon.ready && daemon.troubles.is_empty() && !self.plan.stalled && units
+    }
+}
+
 /// The daemon itself.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DaemonStatus {
@@ -182,6 +204,37 @@ pub struct PlanStatus {
     pub done: bool,
     /// A builder says it is blocked.
     pub blocked: bool,
+    /// By what, in its own words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub blocked_by: Option<String>,
+    /// The phase is done, and `phase next` begins the one after it.
+    #[serde(default)]
+    pub waits: bool,
+    /// What the DONE that stands there lacks, in words.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub missing: Vec<String>,
+    /// No commit and no hand-off for long, although somebody is there who could.
+    #[serde(default)]
+    pub stalled: bool,
+    /// What cannot be looked at, and why.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unknown: Vec<String>,
+    /// The hand-offs.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub handoffs: Vec<HandoffStatus>,
+}
+
+/// One hand-off.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HandoffStatus {
+    /// The file.
+    pub file: String,
+    /// The session that is woken.
+    pub to: String,
+    /// How often, since the daemon began.
+    pub pings: u64,
+    /// The commit of the last time; empty if there was none.
+    pub commit: String,
 }
 
 /// What the reboot log holds.
@@ -229,11 +282,72 @@ pub struct UnitStatus {
     pub restarts: RestartCount,
     /// The conversation of an agent session.
     pub conversation: Option<String>,
+    /// Which channel its reading comes from, of an agent session.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<Source>,
+    /// Messages that are still to be typed into it.
+    #[serde(default)]
+    pub messages: usize,
+    /// How often each remedy was used on an agent session within the last 24 hours: `compact`,
+    /// `clear`, `fresh`, `resume`, `nudge`, `answer`; those that were not are left out.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub remedies: BTreeMap<String, u64>,
     /// How its last process ended.
     pub last_exit: Option<LastExit>,
     /// What this unit was promised and does not get (a memory limit, say), in words.
     #[serde(default)]
     pub limits: Vec<String>,
+    /// What an agent session has spent today.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub usage: Option<Usage>,
+}
+
+/// Readings of a session that is up and gets nowhere by itself.
+const NEEDS_A_PERSON: [&str; 3] = ["dialog", "logged_out", "wedged"];
+
+impl UnitStatus {
+    /// Whether it is as wished: not wished up, or up (or about to be) and not in need of a person.
+    pub fn is_well(&self) -> bool {
+        let up = matches!(self.state.as_str(), "up" | "starting");
+        self.wish != "up" || (up && !NEEDS_A_PERSON.contains(&self.reading.as_str()))
+    }
+}
+
+/// What an agent session has spent in one day.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Usage {
+    /// Which day (UTC): `2026-11-21`.
+    pub day: String,
+    /// Turns that ended well.
+    pub turns: u64,
+    /// Tokens, those of its sub-agents included.
+    pub tokens: TokenCount,
+    /// All of them together.
+    pub total: u64,
+}
+
+/// Tokens, by what they cost.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TokenCount {
+    /// Read by the model, for the first time.
+    pub input: u64,
+    /// Written by the model.
+    pub output: u64,
+    /// Read from the cache.
+    pub cache_read: u64,
+    /// Put into the cache.
+    pub cache_write: u64,
+}
+
+/// Where a reading comes from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Source {
+    /// hook | registry | transcript | screen
+    pub channel: String,
+    /// Since when it holds, as that channel says (RFC 3339).
+    pub at: String,
+    /// What was seen, in a few words.
+    pub evidence: String,
 }
 
 /// When something happens by itself next.
@@ -263,6 +377,9 @@ pub struct LastExit {
     pub code: Option<i32>,
     /// The signal's name without `SIG`.
     pub signal: Option<String>,
+    /// The kernel sent that signal because memory ran out.
+    #[serde(default)]
+    pub oom: bool,
     /// When (RFC 3339).
     pub at: String,
 }

@@ -1,10 +1,29 @@
 //! What may be typed. Not here: what it does.
 
-use std::ffi::OsString;
+mod demo;
+mod gateway;
+mod hidden;
+mod init;
+mod notify;
+mod phase;
+mod values;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueHint};
 use clap_complete::Shell;
+
+pub(super) use self::demo::{Demo, DemoAgents};
+pub(super) use self::gateway::{
+    Ack, Event, Events as LedgerEvents, Gateway, GatewayVerb, List, Relay, RelayVerb, RotateSecret,
+    Send, Test, Thread,
+};
+pub(super) use self::hidden::{DemoAgent, Later, StandInApi};
+pub(super) use self::init::Init;
+pub(super) use self::notify::Notify;
+pub(super) use self::phase::{Phase, PhaseVerb};
+pub(super) use self::values::Lines;
+use self::values::{duration, typeable};
 
 /// Keep agents and the services they need working, with no person in the room
 #[derive(Debug, Parser)]
@@ -93,9 +112,10 @@ Examples:
         after_help = "Meant for shutdown: units stay down until `start`, or `run` in a new boot.
 
 Examples:
-  supervisor drain"
+  supervisor drain
+  supervisor drain --if-stopping   as the ExecStop= of a unit that systemd also stops otherwise"
     )]
-    Drain,
+    Drain(Drain),
     /// Make the running daemon become this binary, with this configuration
     #[command(after_help = "Units run on untouched.
 
@@ -111,8 +131,23 @@ Examples:
     Attach(Attach),
     /// Type one message into a session and confirm that it arrived
     #[command(after_help = "Examples:
-  supervisor tell builder 'commit what you have, then go on'")]
+  supervisor tell builder 'commit what you have, then go on'
+  supervisor tell builder --expires 10m 'the forge is back'
+
+It waits in the session's queue until the session is at its prompt or in a turn, never at a
+dialog; what cannot be typed within two minutes stays in the queue, and the verb says so.")]
     Tell(Tell),
+    /// Tell the operator, by all targets of [notify]
+    #[command(
+        after_help = "It works without a daemon, too: then it sends by itself, for some 20 s. What could not be
+told is kept, and is told by the next supervisor, or the next `notify`.
+
+Examples:
+  supervisor notify 'the disk of builder is nearly full'
+  supervisor notify --urgent --title backup 'last night left nothing behind'
+  supervisor notify --key disk 'still nearly full'   one notice, however often, until it is told"
+    )]
+    Notify(Notify),
     /// Show how often the machine came up, and the boots
     #[command(after_help = "Examples:
   supervisor reboots
@@ -131,6 +166,14 @@ Examples:
   supervisor check
   supervisor check --max-age 1m || mail -s trouble root")]
     Check(Check),
+    /// Print what every unit does and spends, for Prometheus
+    #[command(after_help = "OpenMetrics text. Tokens and turns are those of the current day (UTC).
+
+Examples:
+  supervisor metrics
+  supervisor metrics > /var/lib/prometheus/node-exporter/supervisor.prom.new &&
+    mv /var/lib/prometheus/node-exporter/supervisor.prom{.new,}")]
+    Metrics,
     /// Parse and check a configuration
     #[command(after_help = "Examples:
   supervisor check-config
@@ -139,15 +182,23 @@ Examples:
     /// Write a commented configuration to start from; never overwrite
     #[command(after_help = "Examples:
   supervisor init
-  supervisor init /etc/agent-supervisor")]
+  supervisor init /etc/agent-supervisor
+  supervisor init loops ./ci       two loops that build something: configuration, prompts, plan
+  supervisor init loops ./ci --from launch.sh
+                                   with the paths, intervals and repository of an older script")]
     Init(Init),
     /// Watch it work: kill things in a scratch folder and see them come back
     #[command(
         after_help = "It kills an agent, a service and the supervisor itself in a scratch folder, and shows what
 becomes of them. It needs tmux, takes some ten seconds, and leaves nothing behind.
 
+The agents are scripted ones. With `--agent claude` they are the real Claude Code, offline: in a
+home of its own, with a made-up key, against a stand-in of its API on this machine. It takes half a
+minute, costs nothing, and touches nothing of yours.
+
 Examples:
   supervisor demo
+  supervisor demo --agent claude   with Claude Code, as it is on PATH
   supervisor demo --keep           leave it running, to look around in"
     )]
     Demo(Demo),
@@ -166,25 +217,51 @@ Examples:
   supervisor doctor
   supervisor doctor --json | jq '.[] | select(.verdict == \"fail\")'")]
     Doctor,
+    /// Print what a captured pane says of its session, as JSON
+    #[command(
+        after_help = "It reads FILE, or standard input, with or without colours, and needs no daemon.
+
+Examples:
+  supervisor logs builder --screen | supervisor read-screen --agent claude
+  supervisor read-screen --agent claude ./pane.txt
+  tmux capture-pane -p -e | supervisor read-screen --agent claude | jq -r .why"
+    )]
+    ReadScreen(ReadScreen),
+
+    /// Show the phase of the plan, or begin another
+    #[command(
+        after_help = "The sessions that work on the plan begin a phase in a fresh conversation, \
+with its kickoff prompt. Without a word it shows.
+
+Examples:
+  supervisor phase
+  supervisor phase next
+  supervisor phase set 2"
+    )]
+    Phase(Phase),
+    /// Take webhooks and messages for the agents, and look after what came
+    #[command(after_help = "Examples:
+  supervisor gateway               be it, in the foreground
+  supervisor gateway list
+  supervisor gateway test --to ryan")]
+    Gateway(Gateway),
+    /// Send messages between agents, and let held threads go on
+    Relay(Relay),
+    /// Say that a letter has been dealt with
+    #[command(after_help = "Examples:
+  supervisor ack 7k3f9qab
+  supervisor ack 7k3f9qab --socket /run/gateway/gateway.sock")]
+    Ack(Ack),
 
     #[command(hide = true)]
     DemoAgent(DemoAgent),
+    /// Be a double of the Messages API, for demo and tests
     #[command(hide = true)]
-    Phase(Later),
-    #[command(hide = true)]
-    Gateway(Later),
+    StandInApi(StandInApi),
     #[command(hide = true)]
     Nanoclaw(Later),
     #[command(hide = true)]
-    Relay(Later),
-    #[command(hide = true)]
-    Ack(Later),
-    #[command(hide = true)]
-    Notify(Later),
-    #[command(hide = true)]
     Hook(Later),
-    #[command(hide = true)]
-    ReadScreen(Later),
     #[command(hide = true)]
     Incident(Later),
     #[command(hide = true)]
@@ -231,23 +308,6 @@ pub(super) struct Tail {
     pub(super) follow: bool,
 }
 
-/// How many lines of the past.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Lines(pub(super) usize);
-
-impl std::str::FromStr for Lines {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        match text {
-            "all" => Ok(Self(usize::MAX)),
-            number => {
-                number.parse().map(Self).map_err(|_| "a number of lines, or `all`".to_owned())
-            }
-        }
-    }
-}
-
 #[derive(Debug, Args)]
 #[group(required = true, multiple = false)]
 pub(super) struct Which {
@@ -269,6 +329,13 @@ pub(super) struct Restart {
 }
 
 #[derive(Debug, Args)]
+pub(super) struct Drain {
+    /// Do nothing unless systemd is taking the machine down
+    #[arg(long)]
+    pub(super) if_stopping: bool,
+}
+
+#[derive(Debug, Args)]
 pub(super) struct Attach {
     /// Which session
     #[arg(value_name = "UNIT")]
@@ -280,9 +347,12 @@ pub(super) struct Tell {
     /// Which session
     #[arg(value_name = "UNIT")]
     pub(super) unit: String,
-    /// What to type; one line
-    #[arg(value_name = "TEXT", value_parser = one_line)]
+    /// What to type; several lines only into agents that take them
+    #[arg(value_name = "TEXT", value_parser = typeable)]
     pub(super) text: String,
+    /// Drop it if it could not be typed within this time
+    #[arg(long, value_name = "D", default_value = "1h", value_parser = duration)]
+    pub(super) expires: std::time::Duration,
 }
 
 #[derive(Debug, Args)]
@@ -300,26 +370,13 @@ pub(super) struct CheckConfig {
 }
 
 #[derive(Debug, Args)]
-pub(super) struct Init {
-    /// Where to put config.toml
-    #[arg(value_name = "DIR", default_value = ".", value_hint = ValueHint::DirPath)]
-    pub(super) dir: PathBuf,
-    /// `init loops DIR` is a promise for later.
-    #[arg(hide = true)]
-    pub(super) rest: Option<PathBuf>,
-}
-
-#[derive(Debug, Args)]
-pub(super) struct Demo {
-    /// Leave everything running at the end, and say how to look at it
-    #[arg(long)]
-    pub(super) keep: bool,
-}
-
-#[derive(Debug, Args)]
-pub(super) struct DemoAgent {
-    #[arg(value_name = "NAME")]
-    pub(super) name: String,
+pub(super) struct ReadScreen {
+    /// Which program is in the pane: `claude`, or `command` for any other
+    #[arg(long, value_name = "NAME")]
+    pub(super) agent: String,
+    /// The captured pane; else standard input
+    #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(super) file: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]
@@ -336,89 +393,5 @@ pub(super) struct Man {
     pub(super) dir: Option<PathBuf>,
 }
 
-/// The arguments of a verb whose name is reserved: whatever they are.
-#[derive(Debug, Args)]
-#[command(disable_help_flag = true, disable_version_flag = true)]
-pub(super) struct Later {
-    #[arg(trailing_var_arg = true, allow_hyphen_values = true, hide = true)]
-    rest: Vec<OsString>,
-}
-
-fn duration(text: &str) -> Result<std::time::Duration, String> {
-    text.parse::<jiff::SignedDuration>()
-        .ok()
-        .and_then(|duration| std::time::Duration::try_from(duration).ok())
-        .ok_or_else(|| "a duration such as 30s, 5m or 24h".to_owned())
-}
-
-fn one_line(text: &str) -> Result<String, String> {
-    if text.trim().is_empty() {
-        return Err("there is nothing to type".to_owned());
-    }
-    if text.contains(char::is_control) {
-        return Err("one line of plain text, without control characters".to_owned());
-    }
-    Ok(text.to_owned())
-}
-
 #[cfg(test)]
-mod tests {
-    use std::time::Duration;
-
-    use clap::{CommandFactory, Parser};
-
-    use super::{Cli, duration};
-
-    #[test]
-    fn the_command_line_is_well_formed() {
-        Cli::command().debug_assert();
-    }
-
-    #[test]
-    fn every_shown_verb_has_an_example_and_an_imperative_without_a_period() {
-        let mut cli = Cli::command();
-        cli.build();
-        for verb in cli.get_subcommands().filter(|verb| !verb.is_hide_set()) {
-            let name = verb.get_name();
-            let help = verb.get_after_help().map(ToString::to_string).unwrap_or_default();
-            assert!(help.contains("Examples:\n"), "{name} shows no example");
-            assert!(help.contains("supervisor ") && help.contains(name), "{name}");
-            let about = verb.get_about().map(ToString::to_string).unwrap_or_default();
-            assert!(!about.is_empty() && !about.ends_with('.'), "{name}: {about:?}");
-        }
-    }
-
-    #[test]
-    fn units_or_all_must_be_named_and_not_both() {
-        for (words, fits) in [
-            (vec!["start"], false),
-            (vec!["start", "web", "api"], true),
-            (vec!["start", "--all"], true),
-            (vec!["stop", "--all", "web"], false),
-            (vec!["restart", "--fresh"], false),
-            (vec!["restart", "web", "--fresh"], true),
-            (vec!["logs", "web", "--screen", "-f"], false),
-            (vec!["logs", "web", "--screen"], true),
-            (vec!["tell", "a", "two\nlines"], false),
-            (vec!["phase", "set", "--weird", "x"], true),
-            (vec!["status", "--json"], true),
-            (vec!["--json", "status"], true),
-        ] {
-            let line = [vec!["supervisor"], words.clone()].concat();
-            assert_eq!(Cli::try_parse_from(line).is_ok(), fits, "{words:?}");
-        }
-    }
-
-    #[test]
-    fn durations_read_as_in_the_configuration() {
-        for (text, wanted) in [
-            ("200ms", Some(Duration::from_millis(200))),
-            ("30s", Some(Duration::from_secs(30))),
-            ("24h", Some(Duration::from_secs(86_400))),
-            ("-3s", None),
-            ("soon", None),
-        ] {
-            assert_eq!(duration(text).ok(), wanted, "{text}");
-        }
-    }
-}
+mod tests;

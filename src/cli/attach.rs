@@ -10,7 +10,15 @@ use super::failure::Failure;
 /// Does not return where it succeeds: this process becomes the client.
 pub(super) fn run(context: &Context, args: args::Attach) -> Result<(), Failure> {
     let unit = args.unit;
-    let (socket, pane) = context.client()?.pane(&unit)?;
+    let client = context.client()?;
+    let (socket, pane) = client.pane(&unit)?;
+    // tmux lets nobody else in, and says only that it cannot connect.
+    if let Some(user) = client.of_another_user() {
+        return Err(Failure::failed(format!(
+            "{unit} is a terminal of the user {user}: `sudo -u {user} supervisor attach {unit}`; \
+             `supervisor logs {unit} --screen` only looks"
+        )));
+    }
     let error = tmux(&socket, &pane).exec();
     let context = format!("cannot start tmux to enter {unit}");
     Err(anyhow::Error::new(error).context(context).into())

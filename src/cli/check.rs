@@ -59,8 +59,15 @@ fn problems(status: &Status, max_age: Duration, now: Timestamp) -> Vec<(String, 
     }
     let troubles = status.supervisor.troubles.iter();
     problems.extend(troubles.map(|trouble| ("supervisor".to_owned(), trouble.clone())));
-    for unit in wished(status) {
+    if status.plan.stalled {
+        let why = "stalled: no commit and no hand-off for long; look at its sessions";
+        problems.push(("plan".to_owned(), why.to_owned()));
+    }
+    for unit in wished(status).filter(|unit| !unit.is_well()) {
         if matches!(unit.state.as_str(), "up" | "starting") {
+            let seen = unit.source.as_ref().map(|it| format!(": {}", it.evidence));
+            let why = format!("{}{}", words(&unit.reading), seen.unwrap_or_default());
+            problems.push((unit.name.clone(), why));
             continue;
         }
         let state = words(&unit.state);
@@ -109,6 +116,20 @@ mod tests {
             assert_eq!(found(None, wish, state).is_empty(), well, "{wish} {state}");
         }
         assert_eq!(found(None, "up", "given_up"), ["web: given up, wished up"]);
+    }
+
+    #[test]
+    fn a_session_that_is_up_and_needs_a_person_is_a_problem() {
+        for (reading, well) in [("idle", true), ("limited", true), ("dialog", false)] {
+            let mut unit = unit("builder", "up", "up");
+            unit.reading = reading.to_owned();
+            let mut status = status(vec![unit]);
+            status.supervisor.alive_at = None;
+            status.supervisor.troubles.clear();
+            let now = NOW.parse().expect("a time");
+            let found = problems(&status, Duration::from_secs(180), now);
+            assert_eq!(found.is_empty(), well, "{reading}: {found:?}");
+        }
     }
 
     #[test]

@@ -115,6 +115,13 @@ impl Client {
         Ok(Answers { client: self.clone(), stream, read: Vec::new() })
     }
 
+    /// The user that the daemon runs as, for somebody who is neither that user nor root.
+    pub(super) fn of_another_user(&self) -> Option<String> {
+        let us = nix::unistd::geteuid();
+        let owner = std::fs::metadata(&self.socket).ok()?.uid();
+        (!us.is_root() && us.as_raw() != owner).then(|| user(owner))
+    }
+
     fn refused(&self, error: io::Error, limit: Duration) -> Failure {
         let kind = error.kind();
         if [ErrorKind::NotFound, ErrorKind::ConnectionRefused, ErrorKind::NotADirectory]
@@ -174,11 +181,7 @@ impl Answers {
             match self.wait(wait)? {
                 Next::Answer(answer) => return Ok(answer),
                 Next::Over => {
-                    return Err(Failure::failed(format!(
-                        "the supervisor at {} hung up without an answer: see `supervisor logs`, \
-                         then try again",
-                        self.client.socket.display()
-                    )));
+                    return Err(Failure::HungUp { socket: self.client.socket.clone() });
                 }
                 Next::Nothing => {
                     wait = deadline.saturating_duration_since(Instant::now());

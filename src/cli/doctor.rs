@@ -1,13 +1,18 @@
 //! `doctor`: every check of the installation, each with its remedy. Looks only, changes nothing that
 //! stays. Not here: whether the units are well, which is `check`.
 
+mod agents;
 mod machine;
 mod places;
 mod programs;
+mod required;
+mod takeover;
 
 use anstyle::Style;
 use serde::Serialize;
 use unicode_width::UnicodeWidthStr;
+
+pub(super) use self::programs::{all_output, is_program, on_path, output};
 
 use super::Context;
 use super::failure::Failure;
@@ -81,6 +86,9 @@ pub(super) fn run(context: &Context) -> Result<(), Failure> {
     if let Some((file, config)) = &config {
         checks.extend(places::checks(file, config));
         checks.extend(programs::checks(config));
+        checks.extend(agents::checks(config));
+        checks.extend(required::checks(config));
+        checks.extend(takeover::checks(config));
     }
     let failed = checks.iter().any(|check| check.verdict == Verdict::Fail);
     if context.json {

@@ -36,6 +36,15 @@ pub(super) enum Failure {
         /// Where its daemon would listen.
         socket: PathBuf,
     },
+    /// The daemon hung up before it answered: it was killed or reloaded, say.
+    #[error(
+        "the supervisor at {} hung up without an answer: see `supervisor logs`, then try again",
+        socket.display()
+    )]
+    HungUp {
+        /// Where it listened.
+        socket: PathBuf,
+    },
     /// A unit that does not exist.
     #[error("no unit is called {unit:?}{}", suggestion(unit, known))]
     NoSuchUnit {
@@ -61,7 +70,7 @@ impl Failure {
     /// The number the shell sees; promised, so never renumber.
     pub(super) fn code(&self) -> u8 {
         match self {
-            Self::Failed(_) | Self::Said => 1,
+            Self::Failed(_) | Self::Said | Self::HungUp { .. } => 1,
             Self::Usage(_) => 2,
             Self::NoDaemon { .. } => 3,
             Self::NoSuchUnit { .. } => 4,
@@ -80,6 +89,7 @@ impl Failure {
             Self::Failed(_)
             | Self::Usage(_)
             | Self::NoDaemon { .. }
+            | Self::HungUp { .. }
             | Self::NoSuchUnit { .. }
             | Self::Config(_) => false,
         }

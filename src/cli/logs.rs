@@ -1,6 +1,8 @@
 //! `logs`: what a unit has put out. Read from the files, so that it works with the daemon dead; only
-//! the pane of a living session is asked of the daemon. The log of a systemd unit is its journal,
+//! the pane of a living session, and which conversation is its own, is asked of the daemon. The log of a systemd unit is its journal,
 //! which `journalctl` shows in our place.
+
+mod transcript;
 
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
@@ -8,6 +10,7 @@ use std::process::Command;
 
 use anyhow::Context as _;
 
+use self::transcript::Transcript;
 use super::args::{self, Lines};
 use super::client::Client;
 use super::failure::Failure;
@@ -37,7 +40,10 @@ pub(super) fn run(context: &Context, args: &args::Logs) -> Result<(), Failure> {
             )))
         }
         (Log::Of(UnitKind::Session | UnitKind::Orchestrator, path), false) => {
-            session(&client, &args.unit, &path, args.tail.lines, args.tail.follow)
+            match Transcript::of(&config, &client, &args.unit) {
+                Some(transcript) => transcript.show(args.tail.lines, args.tail.follow),
+                None => session(&client, &args.unit, &path, args.tail.lines, args.tail.follow),
+            }
         }
         (Log::Of(UnitKind::Service, path) | Log::Left(path) | Log::Own(path), false) => {
             file_of(&path, args.tail.lines, args.tail.follow)

@@ -1,6 +1,7 @@
 //! The command line: one file a verb. Arguments come in, one request goes to the daemon (or a file
 //! is read), text goes out. Not here: anything that decides or supervises.
 
+mod ack;
 mod args;
 mod attach;
 mod check;
@@ -11,13 +12,21 @@ mod demo;
 mod doctor;
 mod events;
 mod failure;
+mod gateway;
+mod hook;
 mod init;
 mod logs;
 mod man;
+mod metrics;
+mod notify;
+mod phase;
+mod read_screen;
 mod reboots;
+mod relay;
 mod reload;
 mod render;
 mod run;
+mod stand_in_api;
 mod status;
 mod tell;
 mod units;
@@ -46,7 +55,7 @@ pub fn main() -> ExitCode {
             None => return report(&Failure::Usage("exec-unit wants a launch file".to_owned())),
         },
         // A hook that fails disturbs the agent that calls it.
-        Some(verb) if verb == "hook" => return ExitCode::SUCCESS,
+        Some(verb) if verb == "hook" => return hook::run(),
         Some(_) | None => {}
     }
     match parse(std::env::args_os().collect()) {
@@ -112,28 +121,30 @@ fn dispatch(global: Global, verb: Verb) -> Result<(), Failure> {
         Verb::Start(which) => units::start(&context, which),
         Verb::Stop(which) => units::stop(&context, which),
         Verb::Restart(args) => units::restart(&context, args),
-        Verb::Drain => units::drain(&context),
+        Verb::Drain(args) => units::drain(&context, &args),
         Verb::Reload => reload::run(&context),
         Verb::Attach(args) => attach::run(&context, args),
         Verb::Tell(args) => tell::run(&context, args),
         Verb::Reboots => reboots::run(&context),
         Verb::Events(args) => events::run(&context, &args),
         Verb::Check(args) => check::run(&context, &args),
+        Verb::Metrics => metrics::run(&context),
         Verb::CheckConfig(args) => check_config::run(&context, args),
         Verb::Init(args) => init::run(&args),
         Verb::Demo(args) => demo::run(&args),
         Verb::DemoAgent(args) => demo::agent(&args),
+        Verb::StandInApi(args) => stand_in_api::run(args),
         Verb::Completions(args) => completions::run(&args),
         Verb::Man(args) => man::run(&args),
         Verb::Doctor => doctor::run(&context),
-        Verb::Phase(_) => later("phase"),
-        Verb::Gateway(_) => later("gateway"),
+        Verb::Phase(args) => phase::run(&context, args),
+        Verb::Gateway(args) => gateway::run(&context, args),
         Verb::Nanoclaw(_) => later("nanoclaw"),
-        Verb::Relay(_) => later("relay"),
-        Verb::Ack(_) => later("ack"),
-        Verb::Notify(_) => later("notify"),
+        Verb::Relay(args) => relay::run(&context, args),
+        Verb::Ack(args) => ack::run(&context, &args),
+        Verb::Notify(args) => notify::run(&context, args),
         Verb::Hook(_) => Ok(()),
-        Verb::ReadScreen(_) => later("read-screen"),
+        Verb::ReadScreen(args) => read_screen::run(&args),
         Verb::Incident(_) => later("incident"),
         Verb::Probe(_) => later("probe"),
         Verb::Host(_) => later("host"),
@@ -153,13 +164,15 @@ fn without_json(verb: &Verb) -> Option<&'static str> {
         Verb::Init(_) => Some("init"),
         Verb::Demo(_) => Some("demo"),
         Verb::DemoAgent(_) => Some("demo-agent"),
+        Verb::StandInApi(_) => Some("stand-in-api"),
         Verb::Completions(_) => Some("completions"),
         Verb::Man(_) => Some("man"),
+        Verb::Metrics => Some("metrics"),
         Verb::Status(_)
         | Verb::Start(_)
         | Verb::Stop(_)
         | Verb::Restart(_)
-        | Verb::Drain
+        | Verb::Drain(_)
         | Verb::Reload
         | Verb::Tell(_)
         | Verb::Reboots

@@ -8,10 +8,13 @@ mod watch;
 
 pub(super) use self::overview::words;
 
+use serde::Serialize;
+
 use super::Context;
 use super::args;
 use super::client::AT_ONCE;
 use super::failure::Failure;
+use super::gateway::Summary;
 use super::render::{View, put, put_json};
 use crate::protocol::{Status, UnitStatus};
 
@@ -23,11 +26,28 @@ pub(super) fn run(context: &Context, args: &args::Status) -> Result<(), Failure>
         return watch::run(&client, unit, context.json);
     }
     let status = client.status(AT_ONCE)?;
+    let view = View::of_stdout();
     match (unit, context.json) {
-        (None, true) => put_json(&status),
+        (None, json) => {
+            let gateway = Summary::of(&context.config()?.1);
+            if json {
+                return put_json(&Whole { status: &status, gateway });
+            }
+            let gateway = gateway.map(|gateway| gateway.text(&view));
+            put(&(text(&status, None, &view)? + &gateway.unwrap_or_default()))
+        }
         (Some(unit), true) => put_json(find(&status, unit)?),
-        (unit, false) => put(&text(&status, unit, &View::of_stdout())?),
+        (unit, false) => put(&text(&status, unit, &view)?),
     }
+}
+
+/// The daemon's status, and what the gateway's ledger adds to it.
+#[derive(Serialize)]
+struct Whole<'s> {
+    #[serde(flatten)]
+    status: &'s Status,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    gateway: Option<Summary>,
 }
 
 /// The whole, or one unit in full.

@@ -2,13 +2,15 @@
 
 use std::collections::BTreeMap;
 
+use anyhow::Context as _;
 use serde_json::json;
 
-use super::Context;
 use super::args::{self, Which};
 use super::failure::Failure;
 use super::render::{BOLD, Cell, PLAIN, Table, put, put_json};
+use super::{Context, note};
 use crate::protocol::{Units, Verb};
+use crate::world::systemd::{Bus, Systemd};
 
 /// Wishes up.
 pub(super) fn start(context: &Context, which: Which) -> Result<(), Failure> {
@@ -30,8 +32,22 @@ pub(super) fn restart(context: &Context, args: args::Restart) -> Result<(), Fail
 }
 
 /// Stops all, wishes unchanged.
-pub(super) fn drain(context: &Context) -> Result<(), Failure> {
+pub(super) fn drain(context: &Context, args: &args::Drain) -> Result<(), Failure> {
+    if args.if_stopping && !is_machine_stopping()? {
+        note("the machine is not stopping: nothing is drained");
+        return Ok(());
+    }
     wish(context, Verb::Drain, "all units to be down")
+}
+
+/// Whether systemd is taking the machine down. Who cannot tell stops nobody: an agent that is cut
+/// off by a shutdown goes on after it, and one that is stopped by mistake stays down.
+fn is_machine_stopping() -> Result<bool, Failure> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let asked = runtime
+        .context("no runtime")?
+        .block_on(async { Systemd::connect(Bus::System).await?.is_stopping().await });
+    Ok(asked.context("cannot tell whether the machine is stopping, so nothing is drained")?)
 }
 
 /// Asks, waits until it is so, and tells what became of each unit.

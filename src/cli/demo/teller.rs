@@ -13,10 +13,6 @@ use crate::cli::failure::Failure;
 use crate::cli::render::{BAD, BOLD, BUSY, FAINT, GOOD, View, clean, paint, put, wrap};
 use crate::world::journal::Follower;
 
-/// Everything that is waited for takes milliseconds, or a second where that is its nature; a busy
-/// machine may need longer.
-pub(super) const CEILING: Duration = Duration::from_secs(15);
-
 /// Between two looks while the journal is silent.
 const LOOK: Duration = Duration::from_millis(20);
 
@@ -60,6 +56,8 @@ impl From<anyhow::Error> for Halt {
 /// Tells.
 pub(super) struct Teller {
     journal: Follower,
+    /// For how long anything is waited for.
+    ceiling: Duration,
     enough: Arc<AtomicBool>,
     is_read: bool,
     begun: Instant,
@@ -70,11 +68,12 @@ pub(super) struct Teller {
 }
 
 impl Teller {
-    /// With the journal followed from here on; `enough` is set when it shall end.
-    pub(super) fn new(journal: Follower, enough: Arc<AtomicBool>) -> Self {
+    /// With the journal followed from here on; `enough` is set when it shall end, and nothing is
+    /// waited for longer than `ceiling`.
+    pub(super) fn new(journal: Follower, enough: Arc<AtomicBool>, ceiling: Duration) -> Self {
         let now = Instant::now();
         let is_read = std::io::stdout().is_terminal();
-        Self { journal, enough, is_read, begun: now, act: now, steps: 0, claims: 0 }
+        Self { journal, ceiling, enough, is_read, begun: now, act: now, steps: 0, claims: 0 }
     }
 
     /// How long it has taken so far.
@@ -172,7 +171,7 @@ impl Teller {
         what: &str,
         mut look: impl FnMut() -> Result<Option<T>, Halt>,
     ) -> Result<T, Halt> {
-        let deadline = Instant::now() + CEILING;
+        let deadline = Instant::now() + self.ceiling;
         loop {
             self.go_on()?;
             self.show_journal()?;
@@ -181,7 +180,7 @@ impl Teller {
                 return Ok(found);
             }
             if Instant::now() >= deadline {
-                let seconds = CEILING.as_secs();
+                let seconds = self.ceiling.as_secs();
                 return Err(Halt::Missed(format!("{what}: not so after {seconds} s")));
             }
             self.show_next(LOOK)?;

@@ -51,7 +51,7 @@ fn state_dir(dir: &Path) -> Check {
 
 /// Whether files can be made there, by the kernel's own word. A folder that is not there yet is made
 /// by `run`, which needs the same of the one above.
-fn writable(name: &str, dir: &Path) -> Check {
+pub(super) fn writable(name: &str, dir: &Path) -> Check {
     let Some(there) = dir.ancestors().find(|dir| dir.symlink_metadata().is_ok()) else {
         return Check::fail(name, format!("{} is nowhere", dir.display()), "name an absolute path");
     };

@@ -1,15 +1,16 @@
 //! What the units need: programs, folders, files.
 
 use std::ffi::OsString;
-use std::io::Read;
+use std::io::{PipeReader, Read};
 use std::os::fd::AsFd;
+use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::Access;
-use rustix::process::{Pid, PidfdFlags, pidfd_open};
+use rustix::process::{Pid, PidfdFlags, Signal, kill_process_group, pidfd_open};
 
 use super::Check;
 use crate::cli::render::count;
@@ -75,7 +76,7 @@ fn search(unit: &Unit) -> Vec<PathBuf> {
 }
 
 /// Where `program` is found: in `first`, else on our own `PATH`.
-pub(super) fn on_path(program: &str, first: &[PathBuf]) -> Option<PathBuf> {
+pub(in crate::cli) fn on_path(program: &str, first: &[PathBuf]) -> Option<PathBuf> {
     let inherited: OsString = std::env::var_os("PATH").unwrap_or_default();
     first
         .iter()
@@ -85,7 +86,7 @@ pub(super) fn on_path(program: &str, first: &[PathBuf]) -> Option<PathBuf> {
         .find(|path| is_program(path))
 }
 
-fn is_program(path: &Path) -> bool {
+pub(in crate::cli) fn is_program(path: &Path) -> bool {
     path.is_file() && rustix::fs::access(path, Access::EXEC_OK).is_ok()
 }
 
@@ -111,32 +112,66 @@ fn environment_file(unit: &Unit) -> Option<Check> {
 
 /// The first line that a program prints, if it does so soon.
 pub(super) fn answer(program: &str, args: &[&str]) -> Result<String, String> {
-    let mut child = Command::new(program)
-        .args(args)
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()
-        .map_err(|error| {
-            let missing = error.kind() == std::io::ErrorKind::NotFound;
-            if missing { "not found on PATH".into() } else { format!("cannot be started: {error}") }
-        })?;
-    let in_time = ends_within(&child, ANSWER);
-    if !in_time {
-        // Gone already is as good.
-        let _ = child.kill();
-    }
-    let status = child.wait().map_err(|error| format!("cannot be waited for: {error}"))?;
-    if !in_time {
-        return Err(format!("does not answer within {} s", ANSWER.as_secs()));
-    }
-    let mut said = String::new();
-    if let Some(out) = child.stdout.take() {
-        out.take(4096).read_to_string(&mut said).map_err(|error| format!("garbled: {error}"))?;
-    }
+    let (status, said) = output(Command::new(program).args(args), ANSWER)?;
+    let said = String::from_utf8_lossy(&said);
     match said.lines().next() {
         Some(line) if status.success() => Ok(line.trim().to_owned()),
         Some(_) | None => Err(format!("does not say its version ({status})")),
+    }
+}
+
+/// How a program ends, and what it prints until then, if it ends within `limit`; else it is ended,
+/// with all that it has started.
+pub(in crate::cli) fn output(
+    command: &mut Command,
+    limit: Duration,
+) -> Result<(ExitStatus, Vec<u8>), String> {
+    let (pipe, writer) = std::io::pipe().map_err(|error| format!("no pipe: {error}"))?;
+    printed(command.stdout(writer).stderr(Stdio::null()), pipe, limit)
+}
+
+/// The same with what it prints on standard error.
+pub(in crate::cli) fn all_output(
+    command: &mut Command,
+    limit: Duration,
+) -> Result<(ExitStatus, Vec<u8>), String> {
+    let (pipe, writer) = std::io::pipe().map_err(|error| format!("no pipe: {error}"))?;
+    let twin = writer.try_clone().map_err(|error| format!("no pipe: {error}"))?;
+    printed(command.stdout(writer).stderr(twin), pipe, limit)
+}
+
+/// What a command prints into `pipe` before it ends.
+fn printed(
+    command: &mut Command,
+    pipe: PipeReader,
+    limit: Duration,
+) -> Result<(ExitStatus, Vec<u8>), String> {
+    let command = command.process_group(0).stdin(Stdio::null());
+    let mut child = command.spawn().map_err(|error| {
+        let missing = error.kind() == std::io::ErrorKind::NotFound;
+        if missing { "not found on PATH".into() } else { format!("cannot be started: {error}") }
+    })?;
+    let in_time = ends_within(&child, limit);
+    if !in_time {
+        let group = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
+        // Gone already is as good.
+        let _ = group.map(|group| kill_process_group(group, Signal::KILL));
+    }
+    let status = child.wait().map_err(|error| format!("cannot be waited for: {error}"))?;
+    if !in_time {
+        return Err(format!("does not answer within {} s", limit.as_secs()));
+    }
+    let said = said(pipe).map_err(|error| format!("garbled: {error}"))?;
+    Ok((status, said))
+}
+
+/// What is in the pipe of a program that has ended. A child of it may hold the other end for ever.
+fn said(mut pipe: PipeReader) -> std::io::Result<Vec<u8>> {
+    rustix::io::ioctl_fionbio(&pipe, true)?;
+    let mut said = Vec::new();
+    match pipe.read_to_end(&mut said) {
+        Err(error) if error.kind() != std::io::ErrorKind::WouldBlock => Err(error),
+        Ok(_) | Err(_) => Ok(said),
     }
 }
 

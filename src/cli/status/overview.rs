@@ -81,7 +81,20 @@ fn plan(plan: &PlanStatus) -> Option<Cell> {
         pieces.push((GOOD, "done".to_owned()));
     }
     if plan.blocked {
-        pieces.push((ODD, "blocked: a builder needs a person".to_owned()));
+        let by = plan.blocked_by.as_deref().unwrap_or("a builder needs a person");
+        pieces.push((ODD, format!("blocked: {by}")));
+    }
+    if plan.waits {
+        pieces.push((ODD, "done; `supervisor phase next` begins the next".to_owned()));
+    }
+    if !plan.missing.is_empty() {
+        pieces.push((ODD, format!("DONE is not accepted: {}", plan.missing.join("; "))));
+    }
+    if plan.stalled {
+        pieces.push((BAD, "stalled: nothing moves".to_owned()));
+    }
+    for unknown in &plan.unknown {
+        pieces.push((ODD, format!("unknown: {unknown}")));
     }
     Some(Cell::joined(pieces, " · "))
 }
@@ -187,6 +200,9 @@ fn why(unit: &UnitStatus, now: Timestamp) -> Cell {
     // What comes next is short, and must not be what a narrow terminal cuts off.
     let next = unit.next_wake.iter().map(|next| (BUSY, next_words(next, now)));
     let mut pieces: Vec<_> = next.chain([(PLAIN, unit.why.clone())]).collect();
+    if let Some(source) = unit.source.as_ref().filter(|_| unit.reading == "dialog") {
+        pieces.push((ODD, source.evidence.clone()));
+    }
     if unit.changed {
         pieces.push((ODD, "changed, at next start".to_owned()));
     }

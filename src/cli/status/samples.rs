@@ -2,7 +2,7 @@
 
 use crate::protocol::{
     DaemonStatus, LastExit, NextWake, PlanStatus, Reboot, RebootStatus, RestartCount, Status,
-    UnitStatus,
+    TokenCount, UnitStatus, Usage,
 };
 
 pub(in crate::cli) const NOW: &str = "2026-01-01T00:10:00Z";
@@ -40,7 +40,11 @@ pub(in crate::cli) fn unit(name: &str, wish: &str, state: &str) -> UnitStatus {
         restarts: RestartCount::default(),
         conversation: None,
         last_exit: None,
+        source: None,
+        messages: 0,
+        remedies: std::collections::BTreeMap::new(),
         limits: Vec::new(),
+        usage: None,
     }
 }
 
@@ -55,6 +59,17 @@ pub(super) fn zoo() -> Status {
         UnitStatus {
             changed: true,
             conversation: Some("0b7e6a52-1111-2222-3333-444455556666".to_owned()),
+            usage: Some(Usage {
+                day: "2026-01-01".to_owned(),
+                turns: 14,
+                tokens: TokenCount {
+                    input: 40_000,
+                    output: 94_567,
+                    cache_read: 1_000_000,
+                    cache_write: 100_000,
+                },
+                total: 1_234_567,
+            }),
             ..session(unit("adversary", "up", "up"), "working")
         },
         UnitStatus {
@@ -68,8 +83,12 @@ pub(super) fn zoo() -> Status {
                 known: true,
                 code: None,
                 signal: Some("KILL".to_owned()),
+                oom: false,
                 at: "2026-01-01T00:09:58Z".to_owned(),
             }),
+            source: None,
+            messages: 0,
+            remedies: std::collections::BTreeMap::new(),
             limits: vec!["memory_max: no manager grants a scope".to_owned()],
             ..session(unit("builder", "up", "waiting"), "dead")
         },
@@ -91,6 +110,7 @@ pub(super) fn zoo() -> Status {
         phases: vec!["1c".to_owned(), "2".to_owned()],
         done: false,
         blocked: true,
+        ..PlanStatus::default()
     };
     status.reboots = RebootStatus {
         count: 4,
