@@ -1,0 +1,1 @@
+{ services.agent-supervisor.enable = true; }
