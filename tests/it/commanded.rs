@@ -24,6 +24,15 @@ fn house(test: &str, service: &str, units: &str) -> Option<(Manager, House)> {
     Some((manager, house))
 }
 
+/// Has the manager do something.
+fn systemctl(manager: &Manager, words: &[&str]) {
+    let mut command = std::process::Command::new("systemctl");
+    command.arg("--user").args(words).env_remove("XDG_RUNTIME_DIR");
+    let done = command.env("DBUS_SESSION_BUS_ADDRESS", manager.address()).output();
+    let done = done.expect("systemctl");
+    assert!(done.status.success(), "systemctl {words:?}: {done:?}");
+}
+
 #[test]
 fn a_systemd_unit_is_started_brought_back_and_stopped() {
     let Some((_manager, mut house)) = house("life", "ExecStart=/bin/sleep 1000", WEB) else {
@@ -134,6 +143,49 @@ fn a_manager_that_is_gone_is_not_the_death_of_its_unit() {
     assert_eq!((&*unit.reading, unit.restarts.total), ("unknown", 0));
     assert!(unit.why.contains("could not look"), "{}", unit.why);
     assert!(lives(pid));
+}
+
+#[test]
+fn a_drain_for_shutdown_drains_when_the_machine_is_stopping_and_not_before() {
+    let units = "[services.web]\ncommand = [\"sleep\", \"1000\"]\n";
+    let Some((manager, mut house)) = house("stopping", "ExecStart=/bin/sleep 1000", units) else {
+        return;
+    };
+    house.run();
+    house.wait_up(&["web"]);
+    house.does(&["drain", "--if-stopping"]);
+    assert_eq!(house.unit("web").state, "up");
+    // As a shutdown does it: the unit's end is what the others wait for.
+    let stop = format!(
+        "Type=oneshot\nRemainAfterExit=yes\n\
+         ExecStop={} --config {} drain --if-stopping",
+        env!("CARGO_BIN_EXE_supervisor"),
+        house.path("config.toml").display(),
+    );
+    manager.unit(
+        "drain.service",
+        &format!(
+            "Environment=DBUS_SYSTEM_BUS_ADDRESS={}\n{stop}\n[Unit]\nAfter=dbus.service",
+            manager.address(),
+        ),
+    );
+    systemctl(&manager, &["start", "drain.service"]);
+    systemctl(&manager, &["restart", "drain.service"]);
+    assert_eq!(house.unit("web").state, "up");
+    systemctl(&manager, &["exit"]);
+    house.wait_unit("web", "is drained", |unit| unit.state == "stopped" && unit.wish == "up");
+}
+
+#[test]
+fn a_drain_for_shutdown_stops_nobody_where_nobody_can_tell() {
+    let mut house = House::new("[services.web]\ncommand = [\"sleep\", \"1000\"]\n");
+    house.set("DBUS_SYSTEM_BUS_ADDRESS", "unix:path=/nonexistent/bus");
+    house.run();
+    house.wait_up(&["web"]);
+    let (code, said) = house.refuses(&["drain", "--if-stopping"]);
+    assert_eq!(code, 1);
+    assert!(said.contains("cannot tell whether the machine is stopping"), "{said}");
+    assert_eq!(house.unit("web").state, "up");
 }
 
 #[test]

@@ -4,12 +4,14 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
+use crate::handoffs::{clones, commit};
 use crate::house::House;
 
 const README: &str = include_str!("../../README.md");
 const ARCHITECTURE: &str = include_str!("../../ARCHITECTURE.md");
 const CONTRIBUTING: &str = include_str!("../../CONTRIBUTING.md");
 const CHANGELOG: &str = include_str!("../../CHANGELOG.md");
+const OPTIONS: &str = include_str!("../../nixos-modules/OPTIONS.md");
 const MANIFEST: &str = include_str!("../../Cargo.toml");
 
 #[test]
@@ -26,6 +28,33 @@ fn the_units_of_the_first_configuration_come_up() {
     let units = configuration.find("[services").expect("a service");
     let house = House::running(&configuration[units..]);
     house.wait_up(&["clock", "shell"]);
+}
+
+/// With programs that are no agents in the agents' place.
+#[test]
+fn the_two_loops_of_the_readme_are_taken_and_a_claim_and_its_verdict_are_handed_on() {
+    let text = between(section(README, "## Two loops and a plan"), "```toml\n", "```");
+    let mut house = House::new("");
+    let [builder, adversary] = clones(&house);
+    std::fs::write(house.path("config.toml"), text).expect("the config");
+    let said = house.does(&["check-config"]);
+    assert!(said.contains("2 sessions") && !said.contains("not acted on"), "{said}");
+    let lines = text.lines().filter(|line| !line.starts_with("prompt_file"));
+    let text: String = lines.map(|line| format!("{line}\n")).collect();
+    let agent = "agent = \"command\"\ncommand = [\"cat\"]";
+    house.configure(&text.replace("agent = \"claude\"", agent));
+    house.run();
+    house.wait_for("both baselines", || {
+        let begun = house.events().iter().filter(|it| it.contains("handoff-begins")).count();
+        (begun == 2).then_some(())
+    });
+    let at = commit(&builder, "STATUS.md", "# Status\nCLAIMED 1 D1\n");
+    let told =
+        format!("The builder says: CLAIMED 1 D1. Fetch, and verify it from scratch at {at}.");
+    house.waits_to_see("adversary", &told);
+    let at = commit(&adversary, "REVIEW.md", "# Review\nPASS 1 D1\n");
+    house
+        .waits_to_see("builder", &format!("The adversary says: PASS 1 D1. See REVIEW.md at {at}."));
 }
 
 #[test]
@@ -70,7 +99,9 @@ fn a_rust_log_that_means_nothing_is_said_and_does_no_harm() {
 
 #[test]
 fn every_key_of_the_configuration_is_in_the_readme() {
-    for table in ["[supervisor]", "[restart]", "[services.x]", "[sessions.x]"] {
+    for table in
+        ["[supervisor]", "[restart]", "[services.x]", "[sessions.x]", "[plan]", "[[handoffs]]"]
+    {
         let house = House::new("");
         std::fs::write(house.path("config.toml"), format!("{table}\nno_such = 1\n"))
             .expect("a file");
@@ -80,6 +111,30 @@ fn every_key_of_the_configuration_is_in_the_readme() {
             let text = section(README, "## Configuration");
             let named = text.contains(&format!("`{key}")) || text.contains(&format!(".{key}`"));
             assert!(named, "{table} knows {key}, and the README does not name it");
+        }
+    }
+}
+
+#[test]
+fn every_key_that_nixos_types_is_an_option_of_the_module() {
+    for (table, option) in [
+        ("[services.x]", "services.<name>"),
+        ("[sessions.x]", "sessions.<name>"),
+        ("[plan]", "plan"),
+        ("[[handoffs]]", "handoffs.*"),
+        ("[notify]", "notify"),
+    ] {
+        let house = House::new("");
+        std::fs::write(house.path("config.toml"), format!("{table}\nno_such = 1\n"))
+            .expect("a file");
+        let (_, said) = house.refuses(&["check-config"]);
+        let (_, known) = said.trim().split_once("known here: ").expect("the known keys");
+        for key in known.split(", ") {
+            let heading = format!("### `{option}.{key}");
+            let is_option = OPTIONS.lines().any(|line| {
+                line.strip_prefix(&heading).is_some_and(|rest| rest.starts_with(['`', '.']))
+            });
+            assert!(is_option, "{table} knows {key}, and the NixOS module does not");
         }
     }
 }
@@ -116,7 +171,9 @@ fn what_the_documents_name_is_there() {
     for document in [README, ARCHITECTURE, CONTRIBUTING] {
         for name in document.split('`').skip(1).step_by(2) {
             let is_path = name.contains('/')
-                && ["src/", "tests/", ".ci/"].iter().any(|start| name.starts_with(start))
+                && ["src/", "tests/", ".ci/", "nixos-modules/"]
+                    .iter()
+                    .any(|start| name.starts_with(start))
                 && !name.contains([' ', '*', '…']);
             let is_test =
                 name.matches('_').count() > 2 && !name.contains(|c: char| c.is_uppercase());

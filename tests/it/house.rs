@@ -151,6 +151,10 @@ impl House {
     fn prepared(&self, program: &str) -> Command {
         let mut command = Command::new(program);
         command.env_remove("SUPERVISOR_CONFIG").env_remove("NOTIFY_SOCKET");
+        // By these an agent draws its screen in another way than for an operator.
+        for name in ["CI", "NO_COLOR", "FORCE_COLOR"] {
+            command.env_remove(name);
+        }
         command.env("HOME", self.folder.path()).current_dir(self.folder.path());
         command.envs(self.environment.iter().cloned());
         command
@@ -220,7 +224,16 @@ impl House {
 
     /// Waits until there is an answer.
     pub(crate) fn wait_for<T>(&self, what: &str, look: impl Fn() -> Option<T>) -> T {
-        let deadline = Instant::now() + CEILING;
+        self.wait_within(CEILING, what, look)
+    }
+
+    /// The same for what takes minutes by itself.
+    pub(crate) fn wait_long<T>(&self, what: &str, look: impl Fn() -> Option<T>) -> T {
+        self.wait_within(CEILING * 5, what, look)
+    }
+
+    fn wait_within<T>(&self, most: Duration, what: &str, look: impl Fn() -> Option<T>) -> T {
+        let deadline = Instant::now() + most;
         loop {
             if let Some(found) = look() {
                 return found;
@@ -298,6 +311,16 @@ pub(crate) fn marked(instance: &str) -> Vec<i32> {
         environment.split(|byte| *byte == 0).any(|pair| pair == mark.as_bytes())
     };
     processes().into_iter().filter(|pid| lives(*pid)).filter(carries).collect()
+}
+
+/// The pids of all whose command line has this in it.
+pub(crate) fn running(text: &str) -> Vec<i32> {
+    let ours = std::process::id().cast_signed();
+    let has = |pid: &i32| {
+        let line = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+        *pid != ours && lives(*pid) && String::from_utf8_lossy(&line).contains(text)
+    };
+    processes().into_iter().filter(has).collect()
 }
 
 impl Drop for House {

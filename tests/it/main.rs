@@ -10,6 +10,7 @@
 mod house;
 mod tmux;
 
+mod agents;
 mod bad_input;
 mod boot;
 mod cli;
@@ -17,10 +18,17 @@ mod commanded;
 mod demo;
 mod dependencies;
 mod docs;
+mod gateway;
+mod handoffs;
+mod hooks;
+mod init;
 mod logs;
+mod notify;
 mod operators;
+mod phases;
 mod reload;
 mod services;
 mod sessions;
 mod simulator;
 mod systemd;
+mod without_daemon;

@@ -201,3 +201,28 @@ fn a_check_says_what_is_in_no_good_state() {
     house.does(&["stop", "bad"]);
     house.does(&["check"]);
 }
+
+#[test]
+fn an_operator_who_is_another_user_is_told_how_to_enter_a_session() {
+    use std::os::unix::fs::PermissionsExt as _;
+    use std::os::unix::process::CommandExt as _;
+
+    if !nix::unistd::geteuid().is_root() {
+        eprintln!("SKIPPED: another user's session needs root to become one");
+        return;
+    }
+    let house = House::running("[sessions.a]\nagent = \"command\"\ncommand = [\"cat\"]\n");
+    house.wait_up(&["a"]);
+    let mode = |path, mode| {
+        let mode = std::fs::Permissions::from_mode(mode);
+        std::fs::set_permissions(house.path(path), mode).expect("ours");
+    };
+    mode("", 0o755);
+    mode("run", 0o755);
+    mode("run/control.sock", 0o666);
+    let tried = house.command(&["attach", "a"]).uid(65534).gid(65534).output();
+    let tried = tried.expect("the binary");
+    let said = String::from_utf8_lossy(&tried.stderr);
+    assert_eq!(tried.status.code(), Some(1), "{said}");
+    assert!(said.contains("sudo -u root supervisor attach a"), "{said}");
+}

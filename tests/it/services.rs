@@ -430,3 +430,21 @@ fn a_unit_that_leaves_the_config_runs_on_is_shown_and_ends_by_stop() {
     assert_eq!(names(&house), ["web"]);
     assert!(lives(house.pid_of("web")));
 }
+
+#[test]
+fn what_the_machine_does_not_grant_is_still_said_by_the_next_daemon() {
+    let mut house =
+        House::new("[services.web]\ncommand = [\"sleep\", \"1000\"]\nmemory_max = \"64MiB\"\n");
+    for bus in ["DBUS_SYSTEM_BUS_ADDRESS", "DBUS_SESSION_BUS_ADDRESS"] {
+        house.set(bus, "unix:path=/nonexistent/bus");
+    }
+    house.run();
+    house.wait_up(&["web"]);
+    let limits = house.unit("web").limits;
+    assert!(limits.len() == 1 && limits[0].contains("memory_max is not kept"), "{limits:?}");
+    house.end_daemon("KILL");
+    house.run();
+    assert_eq!(house.unit("web").limits, limits);
+    house.reload();
+    assert_eq!(house.unit("web").limits, limits);
+}

@@ -101,9 +101,13 @@ fn there_is_no_way_into_a_session_that_is_down() {
     let house = House::running(&session("one", &["cat"], ""));
     house.wait_up(&["one"]);
     house.does(&["stop", "one"]);
-    for words in [&["attach", "one"][..], &["logs", "one", "--screen"], &["tell", "one", "hi"]] {
+    for (words, why) in [
+        (&["attach", "one"][..], "one has no terminal now"),
+        (&["logs", "one", "--screen"], "one has no terminal now"),
+        (&["tell", "one", "hi"], "one is down: `supervisor start one` first"),
+    ] {
         let (code, said) = house.refuses(words);
         assert_eq!(code, 1, "{said}");
-        assert!(said.contains("one has no terminal now"), "{said}");
+        assert!(said.contains(why), "{said}");
     }
 }

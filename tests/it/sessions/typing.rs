@@ -49,7 +49,10 @@ fn a_program_that_shows_nothing_is_not_told_anything() {
 fn control_characters_are_keys_and_are_refused() {
     let house = House::running(&scripted("one", LISTENS, "directory = \".\""));
     house.wait_up(&["one"]);
-    for text in ["two\nlines", "a\tb", "\u{1b}[A", "bell\u{7}", "\u{3}", "c1 \u{9b}"] {
+    let (code, said) = house.refuses(&["tell", "one", "two\nlines"]);
+    assert_eq!(code, 1, "only an agent may take several lines: {said}");
+    assert!(said.contains("control character"), "{said}");
+    for text in ["a\tb", "\u{1b}[A", "bell\u{7}", "\u{3}", "c1 \u{9b}"] {
         let (code, said) = house.refuses(&["tell", "one", text]);
         assert_eq!(code, 2, "{said}");
         assert!(said.contains("control character"), "{said}");
