@@ -15,7 +15,7 @@ const RYAN: &str = "120363012345678901@g.us";
 const CODY: &str = "120363012345678902@g.us";
 
 /// A gateway in front of an installation of NanoClaw whose groups are its own.
-fn installed(name: &str) -> (Gate, Disk) {
+pub(super) fn installed(name: &str) -> (Gate, Disk) {
     let own = |agent: &str| format!("{agent}{name}{}", std::process::id());
     let mut config = USUAL.to_owned();
     for agent in ["ryan", "cody"] {
