@@ -26,6 +26,9 @@ mod words;
 pub use check::check;
 use watches::Watches;
 
+/// Between two rounds in any case: of many events in a row, each would ask for one.
+const REST: Duration = Duration::from_millis(25);
+
 /// Between two rounds if nothing is under way: only what the kernel cannot tell waits for it.
 const IDLE: Duration = Duration::from_secs(60);
 
@@ -162,11 +165,16 @@ impl Courier {
         let ledger = self.ledger.clone();
         loop {
             let wait = self.go_round().await;
+            let rested = Instant::now() + REST;
             tokio::select! {
                 () = &mut stop => return,
                 () = ledger.changed() => {}
                 () = self.watches.changed() => {}
                 () = tokio::time::sleep(wait) => {}
+            }
+            tokio::select! {
+                () = &mut stop => return,
+                () = tokio::time::sleep_until(rested) => {}
             }
         }
     }

@@ -87,9 +87,10 @@ pub enum HttpError {
 /// [`HttpError::NoAnswer`]. A status that refuses is none.
 pub fn send(request: Request<'_>) -> Result<Answer, HttpError> {
     let host = request.url.host().to_owned();
-    let failed = |error: ureq::Error| HttpError::NoAnswer { host: host.clone(), what: told(error) };
-    let agent = agent(request.url);
+    let failed =
+        |error: ureq::Error| HttpError::NoAnswer { host: host.clone(), what: told(error, WITHIN) };
     let url = request.url.whole();
+    let agent = agent(url, WITHIN);
     let token = request.token.map(|token| ("Authorization", format!("Bearer {token}")));
     let headers = request.headers.into_iter().chain(token);
     let answer = match request.body {
@@ -134,18 +135,20 @@ pub fn secret(path: &Path) -> Result<String, HttpError> {
     Ok(String::from_utf8_lossy(line).into_owned())
 }
 
-/// One for each request: what is sent is rare, and a connection that was kept may be dead.
-fn agent(url: &SecretUrl) -> Agent {
+/// What asks whoever `url` names, each request within this time. A connection is not kept: what is
+/// asked is rare, and one that was kept may be dead. Errors of it are told by [`told`].
+pub fn agent(url: &str, within: Duration) -> Agent {
     let config = Agent::config_builder()
-        .timeout_global(Some(WITHIN))
+        .timeout_global(Some(within))
         .http_status_as_error(false)
-        // A redirect would carry the secret elsewhere.
+        // A redirect would carry the secret elsewhere, or leads to a page to log in at.
         .max_redirects(0)
         .user_agent(concat!("agent-supervisor/", env!("CARGO_PKG_VERSION")))
         .max_idle_connections(0);
+    let (scheme, rest) = url.split_once("://").unwrap_or(("", url));
     // What a proxy is for lies outside of this machine.
-    let config = if is_here(url.host()) { config.proxy(None) } else { config };
-    let config = if url.whole().starts_with("https:") { config.tls_config(tls()) } else { config };
+    let config = if is_here(rest) { config.proxy(None) } else { config };
+    let config = if scheme == "https" { config.tls_config(tls()) } else { config };
     config.build().new_agent()
 }
 
@@ -173,10 +176,10 @@ fn tls() -> TlsConfig {
     clippy::wildcard_enum_match_arm,
     reason = "the library adds to its errors, and a new one must not show a secret"
 )]
-fn told(error: ureq::Error) -> String {
+pub fn told(error: ureq::Error, within: Duration) -> String {
     match error {
         ureq::Error::Io(error) => error.to_string(),
-        ureq::Error::Timeout(_) => format!("no answer within {} s", WITHIN.as_secs()),
+        ureq::Error::Timeout(_) => format!("no answer within {} s", within.as_secs()),
         ureq::Error::HostNotFound => "there is no such host".to_owned(),
         ureq::Error::ConnectionFailed => "it cannot be connected to".to_owned(),
         ureq::Error::Rustls(error) => format!("TLS: {error}"),

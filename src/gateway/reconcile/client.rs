@@ -1,18 +1,18 @@
 //! Requests to the REST interface of Azure DevOps, with an end. A token is read from its file for
 //! each; an error shows neither it nor more of an address than its path.
 
-use std::sync::{Arc, Once};
+use std::sync::Arc;
 use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use thiserror::Error;
 use ureq::Agent;
-use ureq::tls::{Certificate, RootCerts, TlsConfig};
 
 use crate::config::Reconcile;
 use crate::gateway::ledger::LedgerError;
 use crate::gateway::secrets::SecretFile;
+use crate::world::http;
 
 /// A whole request: who needs longer does not answer.
 const WITHIN: Duration = Duration::from_secs(30);
@@ -82,17 +82,8 @@ pub(super) struct Client {
 
 impl Client {
     pub(super) fn new(config: &Reconcile) -> Self {
-        let agent = Agent::config_builder()
-            .timeout_global(Some(WITHIN))
-            .http_status_as_error(false)
-            // A redirect leads to a page to log in at, and would carry the token there.
-            .max_redirects(0)
-            .user_agent(concat!("agent-supervisor/", env!("CARGO_PKG_VERSION")))
-            .max_idle_connections(0);
-        let secure = config.service.starts_with("https:");
-        let agent = if secure { agent.tls_config(tls()) } else { agent.proxy(None) };
         Self {
-            agent: agent.build().new_agent(),
+            agent: http::agent(&config.service, WITHIN),
             organization: config.organization.clone(),
             project: config.project.clone(),
             service: config.service.clone(),
@@ -131,10 +122,8 @@ impl Client {
     }
 
     fn get(&self, path: &str, accept: &str) -> Result<Answer, AskError> {
-        let no_answer = |error: &dyn std::error::Error| AskError::NoAnswer {
-            path: path.to_owned(),
-            what: error.to_string(),
-        };
+        let no_answer =
+            |error| AskError::NoAnswer { path: path.to_owned(), what: http::told(error, WITHIN) };
         let token = self.token.valid().map_err(|source| AskError::Token {
             path: self.token.path().display().to_string(),
             source,
@@ -148,7 +137,7 @@ impl Client {
             .header("authorization", format!("Basic {token}"))
             .header("accept", accept)
             .call()
-            .map_err(|error| no_answer(&error))?;
+            .map_err(no_answer)?;
         let status = answer.status().as_u16();
         if status != 200 {
             return Err(AskError::Refused { path: path.to_owned(), status });
@@ -156,7 +145,7 @@ impl Client {
         let next = answer.headers().get("x-ms-continuationtoken");
         let next = next.and_then(|next| next.to_str().ok()).map(str::to_owned);
         let body = answer.body_mut().with_config().limit(ANSWER_MAX).read_to_vec();
-        Ok(Answer { body: body.map_err(|error| no_answer(&error))?, next })
+        Ok(Answer { body: body.map_err(no_answer)?, next })
     }
 }
 
@@ -176,17 +165,4 @@ pub(super) fn escaped(text: &str) -> String {
             false => format!("%{byte:02X}"),
         })
         .collect()
-}
-
-/// The certificates that this machine trusts.
-fn tls() -> TlsConfig {
-    static PROVIDER: Once = Once::new();
-    PROVIDER.call_once(|| {
-        // It fails only if there is one already.
-        let _ = rustls::crypto::ring::default_provider().install_default();
-    });
-    let found = rustls_native_certs::load_native_certs();
-    let roots: RootCerts =
-        found.certs.iter().map(|cert| Certificate::from_der(cert).to_owned()).into();
-    TlsConfig::builder().root_certs(roots).build()
 }

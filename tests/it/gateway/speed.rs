@@ -1,25 +1,24 @@
 //! How fast it answers beside a plain receiver in Node: by hand, with the release binary, on an idle
-//! machine. The README has the table that it prints.
+//! machine that has node and wrk. The README has the table that it prints.
 
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
-use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::cell::Cell;
+use std::io::{BufRead as _, BufReader};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use serde_json::json;
 
 use super::caller::Ask;
 use super::gate::{Gate, build};
-use super::whole::installed;
+use super::whole::nanoclaw_v1::NanoClaw;
+use super::whole::{RYAN, installed};
 
 /// How often both are measured, in turn.
 const ROUNDS: usize = 5;
-/// How long each is asked in a round.
-const LASTS: Duration = Duration::from_secs(4);
-/// The size of a usual webhook of Azure DevOps, in bytes.
-const SIZE: usize = 3 * 1024;
+/// How long each is asked in a round, in seconds.
+const LASTS: u64 = 4;
 /// How often one webhook is followed to its row.
 const WEBHOOKS: u64 = 40;
 /// So many letters wait when it is started.
@@ -39,7 +38,7 @@ struct Seen {
 fn how_fast_it_answers_beside_a_receiver_in_node() {
     let gate = Gate::open();
     let peer = Peer::start(&gate.path("peer.db"));
-    let next = AtomicU64::new(1);
+    let next = Cell::new(1);
     println!("| connections | what | gateway | Node | ratio (min-max of {ROUNDS} pairs) |");
     println!("|---|---|---|---|---|");
     for callers in [1, 32] {
@@ -58,6 +57,7 @@ fn how_fast_it_answers_beside_a_receiver_in_node() {
 #[ignore = "numbers, by hand: as above"]
 fn how_soon_a_webhook_is_a_row_of_nanoclaw() {
     let (mut gate, disk) = installed("speed");
+    let mut nanoclaw = NanoClaw::start(&disk, 10);
     gate.start();
     let mut times = Vec::new();
     for id in 1..=WEBHOOKS {
@@ -68,10 +68,12 @@ fn how_soon_a_webhook_is_a_row_of_nanoclaw() {
             std::thread::sleep(Duration::from_millis(1));
         }
         times.push(began.elapsed());
-        // A group has one row at a time.
+        // A group has one row at a time: it is read and done with before the next.
+        nanoclaw.polls();
         let body = json!({"event": event}).to_string();
         let ack = Ask::post("/ack", &body).with("x-relay-secret", "ryan-secret");
         assert_eq!(gate.ask(&ack).status, 200);
+        nanoclaw.container_ends(RYAN, 0, true);
     }
     times.sort_unstable();
     println!(
@@ -85,11 +87,11 @@ fn how_soon_a_webhook_is_a_row_of_nanoclaw() {
 #[ignore = "numbers, by hand: as above"]
 fn how_soon_it_is_ready_with_a_long_queue() {
     let mut gate = Gate::open();
-    let next = AtomicU64::new(1);
-    while next.load(Ordering::Relaxed) <= QUEUED {
+    let next = Cell::new(1);
+    while next.get() <= QUEUED {
         asked(gate.address(), 32, &next);
     }
-    let rows = next.load(Ordering::Relaxed) - 1;
+    let rows = next.get() - 1;
     for _ in 0..ROUNDS {
         gate.end("TERM");
         let began = Instant::now();
@@ -126,41 +128,22 @@ fn row(
 }
 
 /// Asks it on so many connections at once.
-fn asked(address: SocketAddr, callers: usize, next: &AtomicU64) -> Seen {
-    let mut times = std::thread::scope(|scope| {
-        let callers: Vec<_> = (0..callers).map(|_| scope.spawn(|| calls(address, next))).collect();
-        callers.into_iter().flat_map(|caller| caller.join().expect("a caller")).collect::<Vec<_>>()
-    });
-    times.sort_unstable();
-    Seen {
-        per_second: times.len() as f64 / LASTS.as_secs_f64(),
-        median: times[times.len() / 2],
-        p99: times[times.len() * 99 / 100],
-    }
-}
-
-/// One after the other on one connection; how long each took.
-fn calls(address: SocketAddr, next: &AtomicU64) -> Vec<Duration> {
-    let mut stream = TcpStream::connect(address).expect("a connection");
-    stream.set_nodelay(true).expect("no delay");
-    let mut times = Vec::new();
-    let began = Instant::now();
-    while began.elapsed() < LASTS {
-        let mut body = build(next.fetch_add(1, Ordering::Relaxed));
-        body.extend(std::iter::repeat_n(' ', SIZE.saturating_sub(body.len())));
-        let head = format!(
-            "POST /webhook/azure-devops HTTP/1.1\r\nHost: x\r\nx-webhook-secret: azure-secret\r\n\
-             Content-Length: {}\r\n\r\n",
-            body.len()
-        );
-        let asked = Instant::now();
-        stream.write_all((head + &body).as_bytes()).expect("a request");
-        let mut answer = [0; 1024];
-        let length = stream.read(&mut answer).expect("an answer");
-        times.push(asked.elapsed());
-        assert!(answer[..length].starts_with(b"HTTP/1.1 202"), "no success");
-    }
-    times
+fn asked(address: SocketAddr, connections: usize, next: &Cell<u64>) -> Seen {
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/peer/webhooks.lua");
+    let mut command = Command::new("wrk");
+    command.args(["-t1", &format!("-c{connections}"), &format!("-d{LASTS}s"), "-s", script]);
+    command.args([format!("http://{address}"), "--".to_owned(), next.get().to_string()]);
+    let output = command.output().expect("wrk: the package of that name has it");
+    let output = String::from_utf8(output.stdout).expect("UTF-8");
+    let line = output.lines().find_map(|line| line.strip_prefix("seen ")).expect("what wrk saw");
+    let numbers: Vec<f64> = line.split(' ').map(|word| word.parse().expect("a number")).collect();
+    let [requests, failed, seconds, median, p99] = numbers[..] else { panic!("{line}") };
+    assert_eq!(failed, 0.0, "no success: {output}");
+    // Those that were under way at the end are not counted.
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a count")]
+    next.set(next.get() + requests as u64 + 2 * connections as u64);
+    let time = |micros: f64| Duration::from_secs_f64(micros / 1e6);
+    Seen { per_second: requests / seconds, median: time(median), p99: time(p99) }
 }
 
 /// The most that it ever had, in MiB.

@@ -3,7 +3,7 @@
 
 #[expect(dead_code, reason = "the unit tests of the courier use the rest of the double")]
 #[path = "../../doubles/nanoclaw_v1.rs"]
-mod nanoclaw_v1;
+pub(super) mod nanoclaw_v1;
 
 use serde_json::json;
 
@@ -11,7 +11,7 @@ use super::caller::Ask;
 use super::gate::{Gate, USUAL, build, filled};
 use nanoclaw_v1::{Disk, NanoClaw};
 
-const RYAN: &str = "120363012345678901@g.us";
+pub(super) const RYAN: &str = "120363012345678901@g.us";
 const CODY: &str = "120363012345678902@g.us";
 
 /// A gateway in front of an installation of NanoClaw whose groups are its own.
