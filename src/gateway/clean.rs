@@ -35,7 +35,7 @@ const FRAMES: [&str; 9] = [
 /// A branch, tag or definition-like name in a strict alphabet, whatever else is in it written as
 /// `%XX`; at most [`REFERENCE_MAX`] characters.
 pub fn reference(text: &str) -> String {
-    let mut shown = String::new();
+    let mut shown = String::with_capacity(text.len().min(REFERENCE_MAX));
     for byte in text.bytes() {
         if byte.is_ascii_alphanumeric() || b"._/-+#".contains(&byte) {
             shown.push(char::from(byte));
@@ -51,6 +51,9 @@ pub fn reference(text: &str) -> String {
 
 /// One line of at most `most` characters: a title, a person's name.
 pub fn line(text: &str, most: usize) -> String {
+    if is_plain_line(text) {
+        return cap(&redact(text), most);
+    }
     let shown: String = plain(text)
         .chars()
         .map(|c| match c {
@@ -65,6 +68,15 @@ pub fn line(text: &str, most: usize) -> String {
         .collect();
     let words: Vec<&str> = shown.split_whitespace().collect();
     cap(&redact(&words.join(" ")), most)
+}
+
+/// Whether [`line()`] would change nothing of it: one word after the other, and no character that it
+/// looks for.
+fn is_plain_line(text: &str) -> bool {
+    let harmless = |byte: u8| {
+        byte == b' ' || (byte.is_ascii_graphic() && !matches!(byte, b'<' | b'>' | b'@' | b'`'))
+    };
+    text.bytes().all(harmless) && text.trim() == text && !text.contains("  ")
 }
 
 /// A text of several lines of at most `most` characters, as one agent writes to another: whatever
@@ -99,7 +111,7 @@ fn is_name(host: &str) -> bool {
 
 /// At most `most` characters, with a mark where something is missing.
 pub fn cap(text: &str, most: usize) -> String {
-    if text.chars().count() <= most {
+    if text.len() <= most || text.chars().count() <= most {
         return text.to_owned();
     }
     let kept: String = text.chars().take(most.saturating_sub(1)).collect();

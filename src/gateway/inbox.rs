@@ -30,7 +30,8 @@ pub struct Arrival {
     /// The branch whose waits it ends.
     ends_waits_for: Option<String>,
     plain: Option<Letter>,
-    waited: Option<Letter>,
+    /// What whoever waited for it is told is written only if there is somebody.
+    news: News,
     /// Its letters are not delivered before somebody lets them go.
     held: bool,
 }
@@ -52,20 +53,23 @@ impl Arrival {
         };
         let finished = finished.and_then(|date| date.get(..SECONDS));
         let dated = news.meaning.as_ref().zip(finished);
-        let wakes = news.wakes();
+        let owner = deliver_to.filter(|_| news.wakes() == Wakes::Owner);
+        let plain = owner.and_then(|_| letter::of(news, false));
+        let title =
+            plain.as_ref().map_or_else(|| letter::title(news), |letter| letter.subject.clone());
         Self {
             notification: news.notification.clone(),
             meaning: news.meaning.clone(),
             dated: dated.map(|(meaning, date)| format!("{meaning}{AT}{date}")),
-            owner: deliver_to.filter(|_| wakes == Wakes::Owner).map(str::to_owned),
+            owner: owner.map(str::to_owned),
             ends_waits_for: news.branch().filter(|_| is_conclusive(news)).map(str::to_owned),
-            plain: letter::of(news, false),
-            waited: letter::of(news, true),
+            plain,
+            news: news.clone(),
             held: false,
             event: NewEvent {
                 source: news.source.as_str().to_owned(),
                 kind: clean::line(&news.kind, 80),
-                title: letter::title(news),
+                title,
                 build: build.map(|build| clean::line(&build, 50)),
                 branch: news.branch().map(clean::reference),
                 link: letter::link(news),
@@ -112,20 +116,20 @@ pub fn store(
         owner,
         ends_waits_for,
         plain,
-        waited,
+        news,
         held,
     } = arrival;
     if is_repeated(transaction, &notification, &meaning, &dated)? {
         event.keys = [notification, dated, meaning].into_iter().flatten().collect();
         return events::store(transaction, &event, now);
     }
-    if let Some((letter, group)) = plain.as_ref().zip(owner) {
+    if let Some((letter, group)) = plain.zip(owner) {
         event.letters.push(addressed(letter, group));
     }
     if let Some(branch) = ends_waits_for {
         for wait in events::take_waits(transaction, &branch, now)? {
             let others = || event.letters.iter().all(|letter| letter.group != wait.group);
-            if let Some(letter) = waited.as_ref().filter(|_| others()) {
+            if let Some(letter) = letter::of(&news, true).filter(|_| others()) {
                 event.letters.push(addressed(letter, wait.group));
             }
         }
@@ -168,13 +172,9 @@ fn has_a_date(connection: &Connection, meaning: &str) -> rusqlite::Result<bool> 
         .exists([format!("{meaning}{AT}"), format!("{meaning}{AFTER_AT}")])
 }
 
-fn addressed(letter: &Letter, group: String) -> NewLetter {
-    NewLetter {
-        group,
-        subject: letter.subject.clone(),
-        text: letter.text.clone(),
-        ..NewLetter::default()
-    }
+fn addressed(letter: Letter, group: String) -> NewLetter {
+    let Letter { subject, text } = letter;
+    NewLetter { group, subject, text, ..NewLetter::default() }
 }
 
 /// Whether it is what somebody waits for: a build that was stopped is not.

@@ -40,7 +40,7 @@ pub fn redact(text: &str) -> String {
         let secret = is_key(word) || (after_scheme && word.len() >= CREDENTIAL_MIN);
         kept.push_str(if secret { GONE } else { word });
         if !word.is_empty() {
-            after_scheme = ["bearer", "basic"].contains(&word.to_ascii_lowercase().as_str());
+            after_scheme = ["bearer", "basic"].iter().any(|it| word.eq_ignore_ascii_case(it));
         }
         let gap = after.find(is_part).unwrap_or(after.len());
         let (between, next) = after.split_at(gap);

@@ -20,6 +20,7 @@ use tokio::sync::{Notify, mpsc, oneshot};
 
 use crate::world::files::{self, FileError};
 
+mod checkpoint;
 pub mod events;
 pub mod letters;
 pub mod retention;
@@ -33,6 +34,7 @@ pub use events::{Attachment, EventId, NewEvent, NewLetter, NewWait, Stored};
 pub use said::Acked;
 pub use state::State;
 
+use checkpoint::Checkpoints;
 use writer::{Job, Write};
 
 /// How long SQLite waits for a lock of another process (a verb of ours) before it says busy.
@@ -154,9 +156,10 @@ impl Ledger {
         let changed = Arc::new(Notify::new());
         let told = Arc::clone(&changed);
         let suspect = suspect_mark(path);
+        let checkpoints = Checkpoints::start(path);
         thread::Builder::new()
             .name("ledger".into())
-            .spawn(move || writer::run(connection, waiting, &told, &suspect))
+            .spawn(move || writer::run(connection, waiting, &told, &suspect, checkpoints))
             .map_err(|source| LedgerError::Thread { source })?;
         let readers = Mutex::new(Vec::new());
         Ok(Self { shared: Arc::new(Shared { path: path.into(), jobs, readers, changed }) })
@@ -280,12 +283,12 @@ fn prepared(path: &Path, flags: OpenFlags) -> Result<Connection, LedgerError> {
     let mut connection = Connection::open_with_flags(path, flags).map_err(fail)?;
     connection.busy_timeout(LOCK_WAITS).map_err(fail)?;
     // Growing is bounded by retention; a page that is free is used again. A gateway that confines
-    // itself may write no file elsewhere. The log is copied back in pieces of 16 MiB: most of its
-    // pages are the same few, and each copy costs two syncs.
+    // itself may write no file elsewhere. The log is copied back by a thread, and if that is too
+    // slow, by whoever writes.
     connection
         .execute_batch(
             "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; \
-             PRAGMA journal_size_limit = 67108864; PRAGMA wal_autocheckpoint = 4000; \
+             PRAGMA journal_size_limit = 67108864; PRAGMA wal_autocheckpoint = 8000; \
              PRAGMA temp_store = MEMORY;",
         )
         .map_err(fail)?;

@@ -9,6 +9,7 @@ use rusqlite::{Connection, ErrorCode, Transaction, TransactionBehavior};
 use tokio::sync::{Notify, mpsc, oneshot};
 
 use super::LedgerError;
+use super::checkpoint::Checkpoints;
 
 /// How many closures share a sync at most: one more would wait for the whole of the others.
 const BATCH: usize = 256;
@@ -74,6 +75,7 @@ pub(super) fn run(
     mut jobs: mpsc::Receiver<Job>,
     changed: &Arc<Notify>,
     suspect: &Path,
+    mut checkpoints: Option<Checkpoints>,
 ) {
     while let Some(first) = jobs.blocking_recv() {
         let mut batch = vec![first];
@@ -86,10 +88,14 @@ pub(super) fn run(
                 let _ = fs::write(suspect, error.to_string());
             }
         }
+        let writes = batch.len();
         for job in batch {
             job.answer(failed.as_deref());
         }
         changed.notify_one();
+        if let Some(checkpoints) = &mut checkpoints {
+            checkpoints.after(writes, &connection);
+        }
     }
 }
 
