@@ -20,6 +20,7 @@ mod check;
 pub(super) mod drop_off;
 mod round_v1;
 mod round_v2;
+mod throw_away;
 mod watches;
 mod words;
 
@@ -346,8 +347,28 @@ impl Courier {
         let more = self.ledger.write(move |transaction| retention::sweep(transaction, now)).await?;
         if !more {
             self.swept = Some(Instant::now());
+            self.throw_away_mail(now).await;
         }
         Ok(())
+    }
+
+    /// Files in groups' folders are kept as long as the ledger keeps them.
+    async fn throw_away_mail(&self, now: SystemTime) {
+        let settings = self.settings.clone();
+        let thrown = self.at_files(move || {
+            for addressee in &settings.addressees {
+                let base = settings.directory.join("groups").join(&addressee.folder);
+                // Where there is no mail, or no group, there is nothing to throw away.
+                match throw_away::old_mail(&base, words::FOLDER, retention::BODIES, now) {
+                    Ok(0) | Err(_) => {}
+                    Ok(gone) => tracing::info!(group = addressee.name, gone, "old mail is gone"),
+                }
+            }
+            Ok(())
+        });
+        if let Err(error) = thrown.await {
+            tracing::debug!(%error, "old mail stays for now");
+        }
     }
 }
 
