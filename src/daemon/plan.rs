@@ -21,7 +21,7 @@ pub(super) use self::policy::{handoff_policies, plan_policy};
 use self::remotes::Remotes;
 use self::source::Place;
 use super::shared::Shared;
-use crate::config::{Config, Repo};
+use crate::config::{Config, Handoff, Repo};
 use crate::decide::{UnitKind, UnitName};
 use crate::world::git::mirror::Remote;
 use crate::world::git::{Tips, Watch, Watched};
@@ -69,11 +69,23 @@ struct Job {
     again: bool,
     /// It is asked when the phase changes.
     of_phase: bool,
+    /// Counts the looks that have stood here: one that was replaced while it was being made is
+    /// dropped when it comes back.
+    serial: u32,
+}
+
+/// A hand-off from a clone that is not there yet, or has no remote yet, and is to be fetched for.
+struct Late {
+    /// The number of its job.
+    job: usize,
+    handoff: Handoff,
+    clone: PathBuf,
+    every: Duration,
 }
 
 /// Follows the repositories of the plan for ever. `heads` is up to where each clone was looked at.
 pub(super) async fn follow(shared: Rc<Shared>, heads: BTreeMap<String, Vec<String>>) {
-    let (mut jobs, remotes) = jobs(&shared, &heads).await;
+    let (mut jobs, mut remotes, mut late) = jobs(&shared, &heads).await;
     if jobs.is_empty() {
         return;
     }
@@ -81,6 +93,7 @@ pub(super) async fn follow(shared: Rc<Shared>, heads: BTreeMap<String, Vec<Strin
     watch.set(jobs.iter().flat_map(|job| job.watched.iter().cloned()).collect());
     let (back, mut answers) = mpsc::unbounded_channel();
     let (fetched, mut fetches) = mpsc::unbounded_channel();
+    let (looked, mut found) = mpsc::unbounded_channel();
     remotes.follow(&shared, &fetched);
     for number in 0..jobs.len() {
         run(&shared, &mut jobs, number, &back);
@@ -90,15 +103,29 @@ pub(super) async fn follow(shared: Rc<Shared>, heads: BTreeMap<String, Vec<Strin
         // Every arm may be dropped without losing anything.
         let due: Vec<usize> = tokio::select! {
             changed = watch.changed() => which(&jobs, |job| !job.watched.is_disjoint(&changed)),
-            Some((number, look)) = answers.recv() => {
-                take_back(&mut jobs, number, look).into_iter().collect()
+            Some((number, serial, look)) = answers.recv() => {
+                take_back(&mut jobs, number, serial, look).into_iter().collect()
             }
             Some(mirror) = fetches.recv() => which(&jobs, |job| job.mirrors.contains(&mirror)),
             () = shared.plan.changed.notified() => which(&jobs, |job| job.of_phase),
             () = tokio::time::sleep_until(net) => {
                 let told = jobs.iter().flat_map(|job| &job.watched).all(|it| watch.is_told_of(it));
                 net = Instant::now() + if told { NET } else { NET_UNTOLD };
+                late.drain(..).for_each(|it| look_for_remote(it, &looked));
                 which(&jobs, |_| true)
+            }
+            Some((it, remote)) = found.recv() => {
+                let Some(remote) = remote else {
+                    late.push(it);
+                    continue;
+                };
+                let places = [place(&shared.config, &it.handoff.repo), remotes.place(&remote)];
+                remotes.follow_late(remote, it.every, &shared, &fetched);
+                let serial = jobs[it.job].serial + 1;
+                if let Some(job) = handoff_job(&it.handoff, &places) {
+                    jobs[it.job] = Job { serial, ..job };
+                }
+                vec![it.job]
             }
         };
         for number in due {
@@ -111,11 +138,20 @@ fn which(jobs: &[Job], wanted: impl Fn(&Job) -> bool) -> Vec<usize> {
     (0..jobs.len()).filter(|number| wanted(&jobs[*number])).collect()
 }
 
-type Back = mpsc::UnboundedSender<(usize, Box<dyn Look>)>;
+/// Looks whether there is a remote by now; the answer comes later, a disk may hang.
+fn look_for_remote(it: Late, looked: &mpsc::UnboundedSender<(Late, Option<Remote>)>) {
+    let looked = looked.clone();
+    tokio::task::spawn_local(async move {
+        let remote = remotes::of_clone(&it.clone).await;
+        let _ = looked.send((it, remote));
+    });
+}
+
+type Back = mpsc::UnboundedSender<(usize, u32, Box<dyn Look>)>;
 
 /// Takes a look back that was made; the number if it is to be made again.
-fn take_back(jobs: &mut [Job], number: usize, look: Box<dyn Look>) -> Option<usize> {
-    let job = jobs.get_mut(number)?;
+fn take_back(jobs: &mut [Job], number: usize, serial: u32, look: Box<dyn Look>) -> Option<usize> {
+    let job = jobs.get_mut(number).filter(|job| job.serial == serial)?;
     job.look = Some(look);
     std::mem::take(&mut job.again).then_some(number)
 }
@@ -127,7 +163,7 @@ fn run(shared: &Rc<Shared>, jobs: &mut [Job], number: usize, back: &Back) {
         job.again = true;
         return;
     };
-    let hangs = look.hangs();
+    let (hangs, serial) = (look.hangs(), job.serial);
     let (shared, back) = (Rc::clone(shared), back.clone());
     tokio::task::spawn_local(async move {
         let mut work = tokio::task::spawn_blocking(move || {
@@ -144,30 +180,44 @@ fn run(shared: &Rc<Shared>, jobs: &mut [Job], number: usize, back: &Back) {
         // A panic ends the process; only a runtime that ends takes the work away.
         let Ok((look, events)) = told else { return };
         events.into_iter().for_each(|event| shared.post(event));
-        let _ = back.send((number, look));
+        let _ = back.send((number, serial, look));
     });
 }
 
 /// All that is to be looked at, and what is to be fetched for it.
-async fn jobs(shared: &Rc<Shared>, heads: &BTreeMap<String, Vec<String>>) -> (Vec<Job>, Remotes) {
+async fn jobs(
+    shared: &Rc<Shared>,
+    heads: &BTreeMap<String, Vec<String>>,
+) -> (Vec<Job>, Remotes, Vec<Late>) {
     let config = &shared.config;
     let mut remotes = Remotes::new(config.supervisor.state_dir.clone());
     let mut jobs = Vec::new();
+    let mut late = Vec::new();
     for handoff in &config.handoffs {
         let mut places = vec![place(config, &handoff.repo)];
+        let mut is_late = None;
         match (&handoff.repo, handoff.fetch) {
             (Repo::Url(url), every) => {
                 remotes.add(Remote::at(url), every.unwrap_or(config.plan.fetch));
             }
-            (Repo::Clone(clone), Some(every)) => {
-                places.extend(remotes.of_clone(clone, every).await);
-            }
+            (Repo::Clone(clone), Some(every)) => match remotes::of_clone(clone).await {
+                Some(remote) => {
+                    places.push(remotes.place(&remote));
+                    remotes.add(remote, every);
+                }
+                None => is_late = Some((clone.clone(), every)),
+            },
             (Repo::Clone(_), None) => {}
         }
-        let key = policy::key(handoff);
-        let working = handoff.working.then(|| handoff.file.clone());
-        let look = HandoffLook::new(key, handoff, &places);
-        jobs.extend(look.map(|look| job(&places, working, Box::new(look))));
+        let Some(job) = handoff_job(handoff, &places) else { continue };
+        let number = jobs.len();
+        late.extend(is_late.map(|(clone, every)| Late {
+            job: number,
+            handoff: handoff.clone(),
+            clone,
+            every,
+        }));
+        jobs.push(job);
     }
     let mut ends: Vec<Place> = Vec::new();
     for repo in config.plan.phases.iter().flat_map(|phase| {
@@ -198,7 +248,14 @@ async fn jobs(shared: &Rc<Shared>, heads: &BTreeMap<String, Vec<String>>) -> (Ve
     if !config.plan.phases.is_empty() || !config.plan.owners.is_empty() {
         jobs.extend(clones(config, heads));
     }
-    (jobs, remotes)
+    (jobs, remotes, late)
+}
+
+/// The job of one hand-off; none if there is nothing to look at.
+fn handoff_job(handoff: &Handoff, places: &[Place]) -> Option<Job> {
+    let working = handoff.working.then(|| handoff.file.clone());
+    let look = HandoffLook::new(policy::key(handoff), handoff, places)?;
+    Some(job(places, working, Box::new(look)))
 }
 
 /// A job for the clone of each session that works on the plan.
@@ -247,5 +304,6 @@ fn job(places: &[Place], file: Option<String>, look: Box<dyn Look>) -> Job {
         look: Some(look),
         again: false,
         of_phase: false,
+        serial: 0,
     }
 }

@@ -35,24 +35,40 @@ impl Remotes {
         *known = every.min(*known);
     }
 
-    /// The mirror of what a clone is fetched from; none if it has no remote, is not there yet, or
-    /// lies where looking hangs.
-    pub(super) async fn of_clone(&mut self, clone: &Path, every: Duration) -> Option<Place> {
-        let clone = clone.to_owned();
-        let look = tokio::task::spawn_blocking(move || Remote::of(&clone).ok().flatten());
-        let remote = tokio::time::timeout(PREPARE_CEILING, look).await.ok()?.ok()??;
-        let place = Place { path: remote.mirror(&self.state_dir), tips: remote.tips() };
-        self.add(remote, every);
-        Some(place)
+    /// The mirror of a remote.
+    pub(super) fn place(&self, remote: &Remote) -> Place {
+        Place { path: remote.mirror(&self.state_dir), tips: remote.tips() }
     }
 
     /// Fetches each for ever, and says so.
-    pub(super) fn follow(self, shared: &Rc<Shared>, fetched: &mpsc::UnboundedSender<PathBuf>) {
-        for (remote, every) in self.every {
+    pub(super) fn follow(&self, shared: &Rc<Shared>, fetched: &mpsc::UnboundedSender<PathBuf>) {
+        for (remote, every) in &self.every {
             let (shared, fetched) = (Rc::clone(shared), fetched.clone());
-            tokio::task::spawn_local(keep(shared, remote, every, fetched));
+            tokio::task::spawn_local(keep(shared, remote.clone(), *every, fetched));
         }
     }
+
+    /// The same for one that was not known when that began.
+    pub(super) fn follow_late(
+        &mut self,
+        remote: Remote,
+        every: Duration,
+        shared: &Rc<Shared>,
+        fetched: &mpsc::UnboundedSender<PathBuf>,
+    ) {
+        if !self.every.contains_key(&remote) {
+            self.every.insert(remote.clone(), every);
+            tokio::task::spawn_local(keep(Rc::clone(shared), remote, every, fetched.clone()));
+        }
+    }
+}
+
+/// What a clone is fetched from; none if it has no remote, is not there yet, or lies where looking
+/// hangs.
+pub(super) async fn of_clone(clone: &Path) -> Option<Remote> {
+    let clone = clone.to_owned();
+    let look = tokio::task::spawn_blocking(move || Remote::of(&clone).ok().flatten());
+    tokio::time::timeout(PREPARE_CEILING, look).await.ok()?.ok()?
 }
 
 async fn keep(

@@ -126,6 +126,24 @@ fn what_is_pushed_is_seen_although_the_clones_are_stale_and_is_no_news_when_they
 }
 
 #[test]
+fn a_clone_that_is_made_later_is_looked_at_and_fetched_for_from_then_on() {
+    let mut house = House::new("");
+    clones(&house);
+    let fetched = format!("{CLAIM}\nfetch = \"1s\"");
+    let handoff = handoff("later", "STATUS.md", "line", &fetched);
+    house.configure(&format!("{SESSIONS}{handoff}"));
+    house.run();
+    house.wait_up(&["adversary"]);
+    git(&house.path(""), &["clone", "-q", "origin.git", "later"]);
+    house.waits_for_baseline();
+    for (count, item) in [(1, "D1"), (2, "D2")] {
+        let at = house.claims(item);
+        house.pushes();
+        house.waits_for_ping(count, &format!("CLAIMED {item} at {at}."));
+    }
+}
+
+#[test]
 fn a_repository_by_its_address_is_fetched_and_one_that_is_away_is_said_once() {
     let top = |house: &House| format!("file://{}", house.path("origin.git").display());
     let mut house = House::new("");
