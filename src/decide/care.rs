@@ -160,6 +160,10 @@ impl Watchdog {
             }
             return false;
         }
+        if unit.care.line.is_some_and(|last| unit.queue.is_begun(last)) {
+            // It may have arrived: two of them would be two turns.
+            return false;
+        }
         unit.care.tries = unit.care.tries.saturating_add(1);
         let what = format!("nudge: {line}");
         self.type_first(now, name, line, NUDGE_EXPIRES);

@@ -242,12 +242,17 @@ impl Queue {
     }
 
     /// Puts a message before all others.
-    pub(super) fn bring_forward(&mut self, id: MessageId) {
+    pub(super) fn bring_forward(&mut self, id: MessageId) -> bool {
         let at = self.waiting.iter().position(|it| it.message.id() == id).filter(|at| *at > 0);
-        if let Some(waiting) = at.and_then(|at| self.waiting.remove(at)) {
-            self.waiting.push_front(waiting);
-            (self.again, self.tries) = (None, 0);
-        }
+        let Some(waiting) = at.and_then(|at| self.waiting.remove(at)) else { return false };
+        self.waiting.push_front(waiting);
+        (self.again, self.tries) = (None, 0);
+        true
+    }
+
+    /// Whether it may stand at the terminal already.
+    pub(super) fn is_begun(&self, id: MessageId) -> bool {
+        self.waiting.iter().any(|it| it.message.id() == id && it.message.begun)
     }
 
     /// Takes a command back, if it waits and has not been begun.

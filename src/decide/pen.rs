@@ -309,10 +309,12 @@ impl Watchdog {
         }
         if unit.may_type().is_err()
             && let Some(line) = unit.care.line
-        {
             // What may have been typed before is not to stand in the way of what helps.
-            unit.queue.bring_forward(line);
+            && unit.queue.bring_forward(line)
+        {
+            actions.push(Action::Save(self.saved()));
         }
+        let Some(unit) = self.units.get_mut(name) else { return };
         if unit.queue.due(now.mono).is_some() {
             match unit.may_type() {
                 Ok(()) => return self.type_next(now, name, actions),

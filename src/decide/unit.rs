@@ -215,6 +215,7 @@ impl Unit {
         self.is_restart = false;
         self.refused = None;
         self.because = None;
+        self.forget_line();
         self.care.forgive();
         self.outages = 0;
         self.taken = false;
@@ -225,11 +226,20 @@ impl Unit {
         }
     }
 
+    /// What was to be typed as a remedy and has not been begun is not typed any more: whatever it was
+    /// for, it would meet something else.
+    fn forget_line(&mut self) {
+        if let Some(line) = self.care.line {
+            self.queue.withdraw(line);
+        }
+    }
+
     /// It lives: just born, or found alive.
     pub(super) fn lives(&mut self, process: Process, ready: bool, now: Now) {
         let ready = ready || self.early == Some(process);
         if self.process != Some(process) {
             self.unlisten(now);
+            self.forget_line();
             self.care.begin_life();
             self.cut_off = false;
         }
