@@ -13,6 +13,8 @@ use super::{Delivery, Doing, Mono, Now, UnitName, Wish};
 
 /// Whoever is in the middle of a turn when its phase ends may finish it, but not for longer.
 const FINISH: Duration = Duration::from_secs(2 * 60);
+/// A phase that is no older is seen for the first time as it stood when it began.
+const JUST_BEGUN: Duration = Duration::from_secs(60);
 
 /// What a person may ask of the phase.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -65,7 +67,11 @@ impl Watchdog {
         }
         if self.course.saved.stale.is_none() {
             let began = self.course.saved.since.unwrap_or(now.wall);
-            let old = sight.done.iter().filter(|mark| mark.at <= began);
+            // What is of the future is dated by a clock that is ahead. If the phase has only just
+            // begun, it stood there before.
+            let soon = now.wall.duration_since(began).is_ok_and(|age| age <= JUST_BEGUN);
+            let is_old = |at: SystemTime| at <= began || (soon && at > now.wall);
+            let old = sight.done.iter().filter(|mark| is_old(mark.at));
             self.course.saved.stale = Some(old.map(|mark| mark.id.clone()).collect());
             actions.push(Action::Save(self.saved()));
         }

@@ -215,7 +215,7 @@ impl Unit {
         self.is_restart = false;
         self.refused = None;
         self.because = None;
-        self.forget_line();
+        self.forget_command();
         self.care.forgive();
         self.outages = 0;
         self.taken = false;
@@ -226,11 +226,11 @@ impl Unit {
         }
     }
 
-    /// What was to be typed as a remedy and has not been begun is not typed any more: whatever it was
-    /// for, it would meet something else.
-    fn forget_line(&mut self) {
+    /// A command that was to be typed as a remedy and has not been begun is not typed any more:
+    /// whatever it was for, it would meet something else.
+    fn forget_command(&mut self) {
         if let Some(line) = self.care.line {
-            self.queue.withdraw(line);
+            self.queue.withdraw_command(line);
         }
     }
 
@@ -239,7 +239,7 @@ impl Unit {
         let ready = ready || self.early == Some(process);
         if self.process != Some(process) {
             self.unlisten(now);
-            self.forget_line();
+            self.forget_command();
             self.care.begin_life();
             self.cut_off = false;
         }
