@@ -201,7 +201,9 @@ impl Watchdog {
         course.missing.clear();
         let saved = &mut course.saved;
         let (done, waits) = (saved.done.take(), saved.waits.take());
-        saved.last = done.or(waits).or(accepted).or(saved.refused.take());
+        // One that was used up long ago stays so, however often a phase is begun.
+        let last = saved.last.take();
+        saved.last = done.or(waits).or(accepted).or(saved.refused.take()).or(last);
         saved.stale = None;
         saved.since = Some(now.wall);
         saved.phase = Some(name.clone());
