@@ -354,7 +354,7 @@ impl Watchdog {
         actions.push(Action::ReadScreen { unit: name.clone(), ticket });
     }
 
-    fn expire_messages(&mut self, now: Now, name: &UnitName, actions: &mut Vec<Action>) {
+    pub(super) fn expire_messages(&mut self, now: Now, name: &UnitName, actions: &mut Vec<Action>) {
         let Some(unit) = self.units.get(name) else { return };
         for id in unit.queue.expired(now.mono) {
             let why = "it was not delivered in its time".to_owned();

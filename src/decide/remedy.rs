@@ -19,6 +19,8 @@ const REFUSED: Duration = Duration::from_secs(5);
 impl Watchdog {
     /// Does what is to be done about a session now, or says when.
     pub(super) fn remedy(&mut self, now: Now, name: &UnitName, actions: &mut Vec<Action>) {
+        // A message does as well as a line to go on, as long as it is going to be typed.
+        self.expire_messages(now, name, actions);
         let Some(unit) = self.units.get_mut(name) else { return };
         unit.care.next = None;
         unit.care.says.clear();
