@@ -28,6 +28,8 @@ pub(super) struct Judge {
     pub(super) kills: Vec<Duration>,
     /// When this one began.
     pub(super) woke: Duration,
+    /// When the date was set.
+    pub(super) dated: Vec<Duration>,
     /// The exits that were told in this life.
     pub(super) told: BTreeSet<Process>,
     /// What the channels said in this life.

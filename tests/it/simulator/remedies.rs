@@ -230,8 +230,9 @@ impl Judge {
             {
                 let milder = [Remedy::Clear, Remedy::Fresh];
                 // A kill may have come between the command and its typing; and what was used before
-                // a boot counts as if it had been at its beginning.
-                let mut ends = self.kills.iter().chain([&self.woke]);
+                // a boot counts as if it had been at its beginning. When the date is set, what was
+                // used before is forgotten here, and not there.
+                let mut ends = self.kills.iter().chain([&self.woke]).chain(&self.dated);
                 let killed = ends.any(|at| now - *at < SOON + secs(1300));
                 let first = tended.used(&milder, SOON, now) == 0 && !killed;
                 if first && agent.clear.is_some() && tended.used(&[Remedy::Clear], WITHIN, now) < 4

@@ -52,6 +52,7 @@ impl Player<'_> {
             What::Plan(does, lasts) => self.world.plan_does(*does, *lasts),
             What::Wall { hours } => {
                 self.judge.course.date_was_set();
+                self.judge.dated.push(self.world.time);
                 self.world.wall_hours += hours;
                 self.judge.post.date_was_set();
                 self.judge.units.values_mut().for_each(|known| known.tended.forgets());
