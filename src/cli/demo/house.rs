@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::os::unix::ffi::OsStrExt as _;
+use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -27,6 +28,7 @@ use crate::world::procs;
 const CONFIG: &str = include_str!("house.toml");
 const BROKEN: &str = include_str!("broken.toml");
 const PLAN: &str = include_str!("plan.toml");
+const GATEWAY: &str = include_str!("gateway.toml");
 
 /// What a folder may at most be called, in bytes, for the longest socket in the house to fit into
 /// the 107 that a socket's path may have.
@@ -115,12 +117,29 @@ impl House {
         self.configure()
     }
 
+    /// Adds the gateway to the config, with a double of NanoClaw and this secret for webhooks.
+    pub(super) fn add_gateway(&mut self, secret: &str) -> Result<(), Failure> {
+        let (nanoclaw, file) = (self.nanoclaw(), self.folder.join("webhook-secret"));
+        std::fs::create_dir(&nanoclaw)
+            .with_context(|| format!("cannot make {}", nanoclaw.display()))?;
+        std::fs::write(&file, secret)
+            .and_then(|()| std::fs::set_permissions(&file, PermissionsExt::from_mode(0o600)))
+            .with_context(|| format!("cannot write {}", file.display()))?;
+        self.added += GATEWAY;
+        self.configure()
+    }
+
+    /// Where the double of NanoClaw is installed.
+    pub(super) fn nanoclaw(&self) -> PathBuf {
+        self.folder.join("nanoclaw")
+    }
+
     fn configure(&mut self) -> Result<(), Failure> {
         let text = match &self.home {
             Some(home) => home.config(),
-            None => self.scripted()?,
+            None => CONFIG.to_owned(),
         };
-        let text = text + &self.added;
+        let text = (text + &self.added).replace("@BINARY@", &self.quoted_binary()?);
         let file = &self.client.config;
         std::fs::write(file, text).with_context(|| format!("cannot write {}", file.display()))?;
         let config = Config::load(file)?;
@@ -129,12 +148,13 @@ impl House {
         Ok(())
     }
 
-    fn scripted(&self) -> Result<String, Failure> {
+    /// The program as a value of TOML.
+    fn quoted_binary(&self) -> Result<String, Failure> {
         let binary = self.binary.to_str().ok_or_else(|| {
             let path = self.binary.display();
             Failure::failed(format!("{path} is not UTF-8: give the program another name"))
         })?;
-        Ok(CONFIG.replace("@BINARY@", &toml::Value::from(binary).to_string()))
+        Ok(toml::Value::from(binary).to_string())
     }
 
     /// The units that live from the first step to the last.
