@@ -4,7 +4,6 @@
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::os::unix::ffi::OsStrExt as _;
-use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -117,21 +116,10 @@ impl House {
         self.configure()
     }
 
-    /// Adds the gateway to the config, with a double of NanoClaw and this secret for webhooks.
-    pub(super) fn add_gateway(&mut self, secret: &str) -> Result<(), Failure> {
-        let (nanoclaw, file) = (self.nanoclaw(), self.folder.join("webhook-secret"));
-        std::fs::create_dir(&nanoclaw)
-            .with_context(|| format!("cannot make {}", nanoclaw.display()))?;
-        std::fs::write(&file, secret)
-            .and_then(|()| std::fs::set_permissions(&file, PermissionsExt::from_mode(0o600)))
-            .with_context(|| format!("cannot write {}", file.display()))?;
+    /// Adds the gateway, and a double of NanoClaw, to the config.
+    pub(super) fn add_gateway(&mut self) -> Result<(), Failure> {
         self.added += GATEWAY;
         self.configure()
-    }
-
-    /// Where the double of NanoClaw is installed.
-    pub(super) fn nanoclaw(&self) -> PathBuf {
-        self.folder.join("nanoclaw")
     }
 
     fn configure(&mut self) -> Result<(), Failure> {

@@ -2,7 +2,11 @@
 //! agent that reads of it and acknowledges it, and the same once more with the gateway killed in
 //! between. The gateway is the real one; NanoClaw and its agent are doubles, and are called so.
 
+use std::fs::{self, File};
+use std::io::Write as _;
 use std::net::SocketAddr;
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -38,7 +42,8 @@ pub(super) fn read(house: &mut House, tell: &mut Teller) -> Result<(), Halt> {
         "The gateway joins as one more service, and behind it a double of NanoClaw: its database, and \
          one scripted agent. All else is real.",
     )?;
-    house.add_gateway(SECRET)?;
+    furnish(house)?;
+    house.add_gateway()?;
     tell.command("supervisor reload")?;
     reload(house, tell)?;
     let address = tell.until("the gateway listens", || {
@@ -66,9 +71,9 @@ pub(super) fn read(house: &mut House, tell: &mut Teller) -> Result<(), Halt> {
     }
     tell.output(|view| Ok(summary.text(view).trim_start().to_owned()))?;
 
-    let mended = nanoclaw::folder(&house.nanoclaw()).join(MENDED);
+    let mended = nanoclaw::folder(&installation(house)).join(MENDED);
     tell.command(&format!("touch nanoclaw/groups/{}/{MENDED}", nanoclaw::AGENT))?;
-    std::fs::write(&mended, "").with_context(|| format!("cannot write {}", mended.display()))?;
+    fs::write(&mended, "").with_context(|| format!("cannot write {}", mended.display()))?;
     acknowledged(house, tell, &event)?;
     tell.claim(&format!(
         "the agent ran `supervisor ack {event} --socket …`: its own socket says who it is, and the \
@@ -89,7 +94,7 @@ pub(super) fn kept(house: &House, tell: &mut Teller) -> Result<(), Halt> {
     let old = old.ok_or_else(|| Halt::Missed("the gateway runs".to_owned()))?;
     let address = address(&said(house, "gateway")?);
     let address = address.ok_or_else(|| Halt::Missed("the gateway listens".to_owned()))?;
-    let database = nanoclaw::open(&house.nanoclaw())?;
+    let database = nanoclaw::open(&installation(house))?;
     database.execute_batch("BEGIN IMMEDIATE").context("cannot lock the database")?;
     let event = webhook(tell, address, 2)?;
     kill_and_see_back(house, tell, "gateway", old)?;
@@ -106,6 +111,21 @@ pub(super) fn kept(house: &House, tell: &mut Teller) -> Result<(), Halt> {
     tell.command("supervisor gateway list")?;
     let lines = lines(house)?;
     tell.output(|view| Ok(list_text(&lines, view)))
+}
+
+/// What must be there before the two can start: a place for NanoClaw, and the webhook's secret.
+fn furnish(house: &House) -> Result<(), Halt> {
+    let (nanoclaw, secret) = (installation(house), house.folder().join("webhook-secret"));
+    fs::create_dir(&nanoclaw).with_context(|| format!("cannot make {}", nanoclaw.display()))?;
+    let file = File::options().write(true).create_new(true).mode(0o600).open(&secret);
+    file.and_then(|mut file| file.write_all(SECRET.as_bytes()))
+        .with_context(|| format!("cannot write {}", secret.display()))?;
+    Ok(())
+}
+
+/// Where the double of NanoClaw is installed.
+fn installation(house: &House) -> PathBuf {
+    house.folder().join("nanoclaw")
 }
 
 /// Tells the gateway of a failed build; the event that it is stored as.
