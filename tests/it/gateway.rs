@@ -10,6 +10,7 @@ mod reconcile;
 mod relay;
 mod server;
 mod speed;
+mod told;
 mod verbs;
 mod webhooks;
 mod whole;
