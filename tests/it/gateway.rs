@@ -5,6 +5,7 @@ mod azure_double;
 mod builtin;
 mod caller;
 mod crash;
+mod doctor;
 mod gate;
 mod reconcile;
 mod relay;

@@ -3,7 +3,7 @@
 
 #[expect(dead_code, reason = "the unit tests of the courier use the rest of the double")]
 #[path = "../../doubles/nanoclaw_v1.rs"]
-mod nanoclaw_v1;
+pub(super) mod nanoclaw_v1;
 
 use serde_json::json;
 
