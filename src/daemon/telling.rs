@@ -22,6 +22,9 @@ use crate::world::reaper::Reaper;
 use crate::world::spawn::{Launch, LaunchError, Running};
 use crate::world::told::Told;
 
+/// Stands before the mark of what lasted while no target was configured.
+const NOBODY_TOLD: &str = "nobody was told: ";
+
 /// Below this part of a disk, and below this many bytes, it is nearly full.
 const NEARLY_FULL: (u64, u64) = (20, 1 << 30);
 
@@ -105,10 +108,12 @@ impl Shared {
     pub(super) async fn tell_lasting(self: &Rc<Self>, all: Vec<Lasting>, whole: bool) {
         let Telling { outbox, told, .. } = &self.telling;
         let keys: BTreeSet<String> = all.iter().map(|it| it.notice.key.clone()).collect();
-        let mut changed = false;
         for Lasting { entry, notice, mark } in all {
             let (key, text) = (notice.key.clone(), notice.text.clone());
-            if told.borrow().lasts(&key, &mark) {
+            // What nobody could be told of is told once somebody can.
+            let noted =
+                if outbox.has_targets() { mark.clone() } else { format!("{NOBODY_TOLD}{mark}") };
+            if told.borrow().lasts(&key, &noted) {
                 continue;
             }
             // What nobody can tell from the last time is told again after half a day at the earliest.
@@ -120,17 +125,26 @@ impl Shared {
                 continue;
             }
             self.journal(entry);
-            told.borrow_mut().begins(&key, &mark);
-            told.borrow_mut().is_news(&key, &text, clock::now().wall);
-            changed = true;
-        }
-        if whole {
-            for key in told.borrow_mut().ended(|key| keys.contains(key)) {
-                self.journal(Entry { unit: None, event: "trouble-over", why: key });
-                changed = true;
+            told.borrow_mut().begins(&key, &noted);
+            if outbox.has_targets() {
+                told.borrow_mut().is_news(&key, &text, clock::now().wall);
             }
+            self.note_told();
         }
-        if changed && let Err(error) = told.borrow().save() {
+        let ended = match whole {
+            true => told.borrow_mut().ended(|key| keys.contains(key)),
+            false => Vec::new(),
+        };
+        if !ended.is_empty() {
+            self.note_told();
+        }
+        for key in ended {
+            self.journal(Entry { unit: None, event: "trouble-over", why: key });
+        }
+    }
+
+    fn note_told(&self) {
+        if let Err(error) = self.telling.told.borrow().save() {
             tracing::debug!("what was told cannot be noted: {}", chain(&error));
         }
     }
