@@ -2,6 +2,8 @@
 //! JSON request a line, one JSON answer a line (a `watch` answers again and again). The status
 //! types are also what `status --json` prints: a promise, extended but never changed.
 
+pub mod gateway;
+
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};

@@ -18,7 +18,7 @@ pub(super) use self::gateway::{
     Ack, Event, Events as LedgerEvents, Gateway, GatewayVerb, List, Relay, RelayVerb, RotateSecret,
     Send, Test, Thread,
 };
-pub(super) use self::hidden::{DemoAgent, Later, StandInApi};
+pub(super) use self::hidden::{DemoAgent, DemoNanoclaw, Later, StandInApi};
 pub(super) use self::init::Init;
 pub(super) use self::notify::Notify;
 pub(super) use self::phase::{Phase, PhaseVerb};
@@ -255,6 +255,8 @@ Examples:
 
     #[command(hide = true)]
     DemoAgent(DemoAgent),
+    #[command(hide = true)]
+    DemoNanoclaw(DemoNanoclaw),
     /// Be a double of the Messages API, for demo and tests
     #[command(hide = true)]
     StandInApi(StandInApi),

@@ -6,13 +6,16 @@ mod claude;
 mod double;
 mod home;
 mod house;
+mod letters;
 mod lines;
 mod loops;
+mod nanoclaw;
 mod scenes;
 mod story;
 mod teller;
 
 pub(super) use self::agent::run as agent;
+pub(super) use self::nanoclaw::run as nanoclaw;
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;

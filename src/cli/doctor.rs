@@ -2,6 +2,7 @@
 //! stays. Not here: whether the units are well, which is `check`.
 
 mod agents;
+mod gateway;
 mod machine;
 mod places;
 mod programs;
@@ -89,6 +90,7 @@ pub(super) fn run(context: &Context) -> Result<(), Failure> {
         checks.extend(agents::checks(config));
         checks.extend(required::checks(config));
         checks.extend(takeover::checks(config));
+        checks.extend(gateway::checks(file, config));
     }
     let failed = checks.iter().any(|check| check.verdict == Verdict::Fail);
     if context.json {

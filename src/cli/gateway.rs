@@ -12,6 +12,7 @@ mod summary;
 mod test;
 
 pub(super) use hand::{Hand, event};
+pub(super) use list::text as list_text;
 pub(super) use summary::Summary;
 
 use super::Context;

@@ -21,6 +21,7 @@ pub use checked::{
     SecretUrl, SessionKeys, Supervisor, Target, Unit, UrlSource,
 };
 pub use find::find;
+pub use nearest::nearest;
 pub use plan::{Consent, Handoff, Heading, Phase, Plan, Repo, When};
 pub use problem::{ConfigError, Origin, Problem};
 

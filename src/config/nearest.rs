@@ -4,7 +4,7 @@
 const LONGEST: usize = 64;
 
 /// The word of `known` that is nearest to `word`, if it is near enough to be a typing error.
-pub(super) fn nearest<'k>(word: &str, known: impl Iterator<Item = &'k str>) -> Option<&'k str> {
+pub fn nearest<'k>(word: &str, known: impl Iterator<Item = &'k str>) -> Option<&'k str> {
     if word.len() > LONGEST {
         return None;
     }

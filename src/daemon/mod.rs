@@ -9,6 +9,7 @@ mod census;
 mod commanded;
 mod control;
 mod environment;
+mod gateway;
 mod hands;
 mod log_keeping;
 mod logging;

@@ -2,16 +2,18 @@
 //! matters ([`crate::decide`]), and how it gets there ([`crate::world::outbox`]).
 
 use std::cell::RefCell;
+use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::rc::Rc;
 
 use super::environment;
+use super::gateway::GatewayWatch;
 use super::shared::Shared;
 use super::told::chain;
 use crate::config::{Config, Heartbeat};
-use crate::decide::{Exit, Mono, Notice, Process, Weight};
+use crate::decide::{Entry, Exit, Mono, Notice, Process, Weight, notice};
 use crate::world::children::Children;
 use crate::world::clock;
 use crate::world::heartbeat::beat;
@@ -20,6 +22,9 @@ use crate::world::reaper::Reaper;
 use crate::world::spawn::{Launch, LaunchError, Running};
 use crate::world::told::Told;
 
+/// Stands before the mark of what lasted while no target was configured.
+const NOBODY_TOLD: &str = "nobody was told: ";
+
 /// Below this part of a disk, and below this many bytes, it is nearly full.
 const NEARLY_FULL: (u64, u64) = (20, 1 << 30);
 
@@ -27,6 +32,24 @@ const NEARLY_FULL: (u64, u64) = (20, 1 << 30);
 pub(super) struct Telling {
     outbox: Rc<Outbox>,
     told: Rc<RefCell<Told>>,
+    pub(super) gateway: GatewayWatch,
+}
+
+/// Something that lasts, and of which the operator is told once for as long as it does.
+pub(super) struct Lasting {
+    entry: Entry,
+    notice: Notice,
+    /// Which time of it this is; empty where nobody can tell one from the next.
+    mark: String,
+}
+
+impl Lasting {
+    /// What an entry of the journal says to last, told from others of its kind by `key`; `None` if
+    /// the operator is told of no such thing.
+    pub(super) fn new(entry: Entry, key: &str, mark: &str) -> Option<Self> {
+        let notice = Notice { key: key.to_owned(), ..notice(&entry)? };
+        Some(Self { entry, notice, mark: mark.to_owned() })
+    }
 }
 
 impl Telling {
@@ -46,7 +69,8 @@ impl Telling {
             });
             tokio::task::spawn_local(Rc::clone(&outbox).run(report));
         }
-        Self { outbox, told: Rc::new(RefCell::new(Told::open(&folders.state_dir))) }
+        let told = Rc::new(RefCell::new(Told::open(&folders.state_dir)));
+        Self { outbox, told, gateway: GatewayWatch::default() }
     }
 
     /// Targets that have failed for long.
@@ -58,20 +82,14 @@ impl Telling {
 impl Shared {
     /// Has the operator told, unless that was done lately in the same words. Does not wait for it.
     pub(super) fn notify(&self, notice: Notice) {
-        let Telling { outbox, told } = &self.telling;
+        let Telling { outbox, told, .. } = &self.telling;
         if !outbox.has_targets() {
             return;
         }
         if !told.borrow_mut().is_news(&notice.key, &notice.text, clock::now().wall) {
             return;
         }
-        let severity = match notice.weight {
-            Weight::Info => Severity::Info,
-            Weight::Warning => Severity::Warning,
-            Weight::Urgent => Severity::Urgent,
-        };
-        let Notice { key, title, text, .. } = notice;
-        let posted = outbox::Notice { key, title, text, severity };
+        let posted = to_post(notice);
         let (outbox, told) = (Rc::clone(outbox), Rc::clone(told));
         tokio::task::spawn_local(async move {
             if let Err(error) = outbox.post(posted).await {
@@ -83,6 +101,52 @@ impl Shared {
                 tracing::debug!("what was told cannot be noted: {}", chain(&error));
             }
         });
+    }
+
+    /// Tells the operator of what lasts and was not told of before, over our own deaths; what does not
+    /// last any more is forgotten quietly, if `whole` is all that lasts.
+    pub(super) async fn tell_lasting(self: &Rc<Self>, all: Vec<Lasting>, whole: bool) {
+        let Telling { outbox, told, .. } = &self.telling;
+        let keys: BTreeSet<String> = all.iter().map(|it| it.notice.key.clone()).collect();
+        for Lasting { entry, notice, mark } in all {
+            let (key, text) = (notice.key.clone(), notice.text.clone());
+            // What nobody could be told of is told once somebody can.
+            let noted =
+                if outbox.has_targets() { mark.clone() } else { format!("{NOBODY_TOLD}{mark}") };
+            if told.borrow().lasts(&key, &noted) {
+                continue;
+            }
+            // What nobody can tell from the last time is told again after half a day at the earliest.
+            let is_known =
+                mark.is_empty() && told.borrow().is_known(&key, &text, clock::now().wall);
+            if !is_known && let Err(error) = outbox.post(to_post(notice)).await {
+                // The next look finds it once more.
+                tracing::error!("the operator cannot be told: {}", chain(&error));
+                continue;
+            }
+            self.journal(entry);
+            told.borrow_mut().begins(&key, &noted);
+            if outbox.has_targets() {
+                told.borrow_mut().is_news(&key, &text, clock::now().wall);
+            }
+            self.note_told();
+        }
+        let ended = match whole {
+            true => told.borrow_mut().ended(|key| keys.contains(key)),
+            false => Vec::new(),
+        };
+        if !ended.is_empty() {
+            self.note_told();
+        }
+        for key in ended {
+            self.journal(Entry { unit: None, event: "trouble-over", why: key });
+        }
+    }
+
+    fn note_told(&self) {
+        if let Err(error) = self.telling.told.borrow().save() {
+            tracing::debug!("what was told cannot be noted: {}", chain(&error));
+        }
     }
 
     /// Tells the operator when there is little room left where our state is.
@@ -98,6 +162,16 @@ impl Shared {
             });
         }
     }
+}
+
+fn to_post(notice: Notice) -> outbox::Notice {
+    let severity = match notice.weight {
+        Weight::Info => Severity::Info,
+        Weight::Warning => Severity::Warning,
+        Weight::Urgent => Severity::Urgent,
+    };
+    let Notice { key, title, text, .. } = notice;
+    outbox::Notice { key, title, text, severity }
 }
 
 fn is_nearly_full(folder: &Path) -> bool {

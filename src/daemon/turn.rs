@@ -304,6 +304,7 @@ impl Daemon {
         self.shared.journal.borrow_mut().catch_up(now.wall);
         said("the minute cannot be noted", self.boot.touch(now));
         self.shared.mind_disk();
+        self.shared.look_at_gateway(&self.watchdog);
         said_to_systemd(self.notifier.watchdog());
     }
 

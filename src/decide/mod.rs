@@ -53,7 +53,7 @@ mod view;
 pub use channel::{Channel, Complaint, Dialog, Doing, Failure, Sighting, Wedge};
 pub use event::{Action, Answer, Entry, Event, Look, NoStart, Ticket};
 pub use message::{Delivery, Message, MessageId, Typed};
-pub use notice::{Notice, Weight, notice};
+pub use notice::{GATEWAY_SILENT, Notice, Weight, gateway_trouble, notice};
 pub use orchestrator::Alone;
 pub use phases::PhaseRequest;
 pub use plan::{

@@ -32,6 +32,11 @@ pub enum Weight {
 /// What is healed is told together: one line for all sessions.
 const HEALED: &str = "healed";
 
+/// The gateway does not answer.
+pub const GATEWAY_SILENT: &str = "gateway-silent";
+/// Something else that it says of itself.
+const GATEWAY_TROUBLE: &str = "gateway-trouble";
+
 /// The notice that an entry is worth, if any.
 pub fn notice(entry: &Entry) -> Option<Notice> {
     use Weight::{Info, Urgent, Warning};
@@ -64,6 +69,13 @@ pub fn notice(entry: &Entry) -> Option<Notice> {
         "done-refused" => (Info, "DONE is not accepted yet"),
         "done-taken-back" => (Warning, "DONE was taken back"),
         "cannot-look" => (Warning, "A repository cannot be looked at"),
+        "thread-held" => (Urgent, "Agents talk without end: a thread is held"),
+        "letters-wait" => (Urgent, "Letters do not reach their agent"),
+        "letter-dead" => (Urgent, "A letter was given up"),
+        "hook-silenced" => (Urgent, "Azure DevOps does not send a webhook as it should"),
+        "ledger-fails" => (Urgent, "The gateway cannot store what comes"),
+        GATEWAY_SILENT => (Urgent, "The gateway does not answer"),
+        GATEWAY_TROUBLE => (Warning, "The gateway is in trouble"),
         _ => return None,
     };
     let of = unit.as_ref().map(ToString::to_string);
@@ -82,6 +94,21 @@ pub fn notice(entry: &Entry) -> Option<Notice> {
         Some(_) | None => why.clone(),
     };
     Some(Notice { key, title, text, weight })
+}
+
+/// What is wrong with the gateway, as the journal says it; of a kind that is not known here it is
+/// told in general.
+pub fn gateway_trouble(kind: &str, name: &str, why: &str) -> Entry {
+    const KINDS: [&str; 6] = [
+        "thread-held",
+        "letters-wait",
+        "letter-dead",
+        "hook-silenced",
+        "ledger-fails",
+        GATEWAY_SILENT,
+    ];
+    let event = KINDS.into_iter().find(|known| *known == kind).unwrap_or(GATEWAY_TROUBLE);
+    Entry { unit: None, event, why: format!("{name}: {why}") }
 }
 
 impl Watchdog {
@@ -136,6 +163,16 @@ mod tests {
             assert_eq!(told(Some("builder"), event, ""), None, "{event}");
         }
         assert_eq!(told(Some("builder"), "remedy", "nudge: go on"), None);
+    }
+
+    #[test]
+    fn every_trouble_of_the_gateway_is_told_also_one_that_a_later_release_names() {
+        for kind in ["thread-held", "letters-wait", "hook-silenced", GATEWAY_SILENT] {
+            let told = notice(&gateway_trouble(kind, "t-1", "8 in a row")).unwrap();
+            assert_eq!((told.weight, told.text.as_str()), (Weight::Urgent, "t-1: 8 in a row"));
+        }
+        let other = gateway_trouble("moon-eclipsed", "a", "b");
+        assert_eq!(notice(&other).unwrap().title, "The gateway is in trouble");
     }
 
     #[test]

@@ -51,6 +51,8 @@ pub enum Answer {
     NotNow(String),
     /// A text for a machine that looks after us.
     Text(String),
+    /// What the supervisor reads of us.
+    Json(Value),
 }
 
 impl Answer {
@@ -62,7 +64,8 @@ impl Answer {
             | Self::Ignored(_)
             | Self::Sent { .. }
             | Self::Acked
-            | Self::Text(_) => StatusCode::OK,
+            | Self::Text(_)
+            | Self::Json(_) => StatusCode::OK,
             Self::Bad(_) => StatusCode::BAD_REQUEST,
             Self::Stranger => StatusCode::UNAUTHORIZED,
             Self::Forbidden(_) => StatusCode::FORBIDDEN,
@@ -76,6 +79,7 @@ impl Answer {
     /// The answer's text; `ok` comes first, for whoever looks no further.
     fn json(&self) -> String {
         let (ok, rest): (bool, Vec<(&str, Value)>) = match self {
+            Self::Json(value) => return format!("{value}\n"),
             Self::Stored(event) => (true, vec![("event", json!(event))]),
             Self::Duplicate(event) => {
                 (true, vec![("duplicate", json!(true)), ("event", json!(event))])
@@ -113,6 +117,7 @@ impl Answer {
             | Self::Ignored(_)
             | Self::Sent { .. }
             | Self::Acked
+            | Self::Json(_)
             | Self::Bad(_)
             | Self::Stranger
             | Self::Forbidden(_)

@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 
 use tokio::sync::watch;
 
-use super::courier::{Addressee, Courier, Settings};
+use super::courier::{Courier, Settings};
 use super::handler::chain;
 use super::ledger::{Ledger, retention};
 use crate::config::Gateway;
@@ -22,18 +22,12 @@ const WITHOUT_BELL: Duration = Duration::from_secs(10);
 
 /// Delivers letters until it is told to stop.
 pub async fn deliver(config: Gateway, ledger: Ledger, mut stopped: watch::Receiver<bool>) {
-    let Some(directory) = config.nanoclaw else {
+    let Some(settings) = Settings::of(&config) else {
         tracing::warn!(
             "no [gateway.nanoclaw] directory is configured: letters are kept, and nobody gets them"
         );
         return sweep(&ledger, stopped).await;
     };
-    let addressees = config.groups.into_iter().map(|(name, group)| Addressee {
-        name,
-        folder: group.folder,
-        chat: group.jid,
-    });
-    let settings = Settings { directory, addressees: addressees.collect() };
     let (courier, _) = Courier::new(ledger, settings);
     // Whoever could tell us to stop is gone: that is a stop as well.
     courier.run(async move { drop(stopped.wait_for(|stop| *stop).await) }).await;

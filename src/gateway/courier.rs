@@ -14,6 +14,7 @@ use tokio::time::Instant;
 
 use super::ledger::letters::{self, Letter};
 use super::ledger::{Ledger, LedgerError, State, retention};
+use crate::config::Gateway;
 use crate::nanoclaw::{self, Generation, Unfit};
 
 mod check;
@@ -77,6 +78,19 @@ pub struct Settings {
     pub directory: PathBuf,
     /// `[gateway.groups]`.
     pub addressees: Vec<Addressee>,
+}
+
+impl Settings {
+    /// Those of a configuration; `None` if it names no NanoClaw.
+    pub fn of(config: &Gateway) -> Option<Self> {
+        let directory = config.nanoclaw.clone()?;
+        let addressees = config.groups.iter().map(|(name, group)| Addressee {
+            name: name.clone(),
+            folder: group.folder.clone(),
+            chat: group.jid.clone(),
+        });
+        Some(Self { directory, addressees: addressees.collect() })
+    }
 }
 
 /// How it goes, for whoever shows it.

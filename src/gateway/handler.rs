@@ -88,6 +88,8 @@ impl Handler {
             "/healthz" if get && side.relay => Answer::Text("ok\n".to_owned()),
             "/readyz" if get && side.relay => self.ready().await,
             "/metrics" if get && side.relay => self.metrics().await,
+            // Of the talk of all, which is no single agent's business.
+            "/troubles" if get && side.relay && side.agent.is_none() => self.troubles().await,
             _ => Answer::NotFound,
         }
     }

@@ -23,6 +23,7 @@ pub mod relay;
 pub mod clean;
 
 pub mod ledger;
+pub mod troubles;
 
 pub mod courier;
 mod nanoclaw_v1;

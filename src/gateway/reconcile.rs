@@ -84,7 +84,7 @@ impl Azure {
                         tracing::warn!(error = %chain(&error), "Azure DevOps cannot be asked for builds");
                     }
                 }
-                subscriptions::look(&client, &mut seen).await;
+                subscriptions::look(&client, &ledger, &mut seen).await;
                 tokio::time::sleep(config.every).await;
             }
         };

@@ -147,7 +147,7 @@ fn sides(config: &Gateway) -> Vec<(Endpoint, Side)> {
         sides.push((endpoint.clone(), side));
     }
     for endpoint in &config.relay_listen {
-        match sides.iter_mut().find(|(other, _)| other == endpoint && !is_any_port(other)) {
+        match sides.iter_mut().find(|(other, _)| other == endpoint && !other.is_any_port()) {
             Some((_, side)) => side.relay = true,
             None => {
                 let side = Side { webhooks: false, relay: true, agent: None };
@@ -162,10 +162,6 @@ fn sides(config: &Gateway) -> Vec<(Endpoint, Side)> {
         }
     }
     sides
-}
-
-fn is_any_port(endpoint: &Endpoint) -> bool {
-    matches!(endpoint, Endpoint::Tcp(address) if address.port() == 0)
 }
 
 fn words(side: &Side) -> String {

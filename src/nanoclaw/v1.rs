@@ -141,6 +141,26 @@ pub fn group(
     Ok(Group { jid: theirs, folder: folder.into() })
 }
 
+/// The folders of this machine that the container of a group sees besides its own, as its
+/// `container_config` names them; NanoClaw refuses those that its allowlist does not name.
+///
+/// # Errors
+/// As SQLite has them.
+pub fn mounts(connection: &Connection, folder: &str) -> rusqlite::Result<Vec<PathBuf>> {
+    let config: Option<String> = connection
+        .query_row(
+            "SELECT container_config FROM registered_groups WHERE folder = ?1",
+            [folder],
+            |row| row.get(0),
+        )
+        .optional()?
+        .flatten();
+    let config: serde_json::Value =
+        config.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default();
+    let mounts = config["additionalMounts"].as_array().into_iter().flatten();
+    Ok(mounts.filter_map(|mount| Some(mount["hostPath"].as_str()?.into())).collect())
+}
+
 /// How far NanoClaw has read.
 ///
 /// # Errors

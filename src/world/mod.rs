@@ -41,6 +41,7 @@ pub mod usage;
 pub mod children;
 pub mod heartbeat;
 pub mod http;
+pub mod local_http;
 pub mod outbox;
 pub mod requirements;
 pub mod told;

@@ -17,7 +17,7 @@ struct Counts {
     checks: usize,
 }
 
-const SCRIPTED: Counts = Counts { steps: 10, checks: 21 };
+const SCRIPTED: Counts = Counts { steps: 12, checks: 27 };
 const REAL: Counts = Counts { steps: 6, checks: 17 };
 
 /// Owns nothing on any machine.
@@ -99,7 +99,8 @@ fn state(told: &str) -> PathBuf {
     PathBuf::from(folder.expect("the folder").1).join("state")
 }
 
-fn happens_in_full(place: &Place, mut demo: Command, counts: &Counts) {
+/// What it told.
+fn happens_in_full(place: &Place, mut demo: Command, counts: &Counts) -> String {
     let output = demo.output().expect("the binary");
     let told = String::from_utf8(output.stdout).expect("UTF-8");
     let said = String::from_utf8_lossy(&output.stderr);
@@ -119,6 +120,7 @@ fn happens_in_full(place: &Place, mut demo: Command, counts: &Counts) {
     for root in ["/sys/fs/cgroup", "/sys/fs/cgroup/unified"] {
         assert!(!Path::new(root).join(&part).exists(), "{root}/{part} is left");
     }
+    told
 }
 
 /// Nothing runs that belongs to the demo of this state directory.
@@ -162,7 +164,18 @@ impl Running {
 #[test]
 fn the_demo_happens_in_full_and_leaves_nothing() {
     let place = Place::new();
-    happens_in_full(&place, place.demo(&[]), &SCRIPTED);
+    let told = happens_in_full(&place, place.demo(&[]), &SCRIPTED);
+    for said in [
+        "a double of NanoClaw",
+        "(a double) reads it",
+        "│ [evt ",
+        "│ BUILD FAILED",
+        "1 events · 1 taken",
+        "ryan  done   Build 1 FAILED",
+        "ryan  done   Build 2 FAILED",
+    ] {
+        assert!(told.contains(said), "{said}: {told}");
+    }
 }
 
 #[test]
@@ -202,8 +215,11 @@ fn interrupted(place: &Place, demo: Command, moment: &str) {
 
 #[test]
 fn an_interrupted_demo_leaves_nothing_wherever_it_is() {
-    // While a session works, while no supervisor runs, while a service dies again and again.
-    for moment in ["supervisor tell", "no supervisor runs", "broken      exited"] {
+    // While a session works, while no supervisor runs, while an agent has a letter, while a service
+    // dies again and again.
+    for moment in
+        ["supervisor tell", "no supervisor runs", "events · 1 taken", "broken      exited"]
+    {
         let place = Place::new();
         interrupted(&place, place.demo(&[]), moment);
     }

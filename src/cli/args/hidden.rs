@@ -12,6 +12,12 @@ pub(in crate::cli) struct DemoAgent {
 }
 
 #[derive(Debug, Args)]
+pub(in crate::cli) struct DemoNanoclaw {
+    #[arg(long, value_name = "PATH", value_hint = ValueHint::FilePath)]
+    pub(in crate::cli) socket: PathBuf,
+}
+
+#[derive(Debug, Args)]
 pub(in crate::cli) struct StandInApi {
     /// Where to listen; port 0 is any that is free
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:0")]

@@ -27,6 +27,7 @@ use crate::world::procs;
 const CONFIG: &str = include_str!("house.toml");
 const BROKEN: &str = include_str!("broken.toml");
 const PLAN: &str = include_str!("plan.toml");
+const GATEWAY: &str = include_str!("gateway.toml");
 
 /// What a folder may at most be called, in bytes, for the longest socket in the house to fit into
 /// the 107 that a socket's path may have.
@@ -115,12 +116,18 @@ impl House {
         self.configure()
     }
 
+    /// Adds the gateway, and a double of NanoClaw, to the config.
+    pub(super) fn add_gateway(&mut self) -> Result<(), Failure> {
+        self.added += GATEWAY;
+        self.configure()
+    }
+
     fn configure(&mut self) -> Result<(), Failure> {
         let text = match &self.home {
             Some(home) => home.config(),
-            None => self.scripted()?,
+            None => CONFIG.to_owned(),
         };
-        let text = text + &self.added;
+        let text = (text + &self.added).replace("@BINARY@", &self.quoted_binary()?);
         let file = &self.client.config;
         std::fs::write(file, text).with_context(|| format!("cannot write {}", file.display()))?;
         let config = Config::load(file)?;
@@ -129,12 +136,13 @@ impl House {
         Ok(())
     }
 
-    fn scripted(&self) -> Result<String, Failure> {
+    /// The program as a value of TOML.
+    fn quoted_binary(&self) -> Result<String, Failure> {
         let binary = self.binary.to_str().ok_or_else(|| {
             let path = self.binary.display();
             Failure::failed(format!("{path} is not UTF-8: give the program another name"))
         })?;
-        Ok(CONFIG.replace("@BINARY@", &toml::Value::from(binary).to_string()))
+        Ok(toml::Value::from(binary).to_string())
     }
 
     /// The units that live from the first step to the last.

@@ -7,6 +7,7 @@ use anyhow::Context as _;
 
 use super::agent::{DONE, PROMPT, WORKING};
 use super::house::House;
+use super::letters;
 use super::lines::{Life, lives};
 use super::loops;
 use super::scenes::{
@@ -37,6 +38,8 @@ pub(super) fn live(house: &mut House, tell: &mut Teller) -> Result<(), Halt> {
     replace_supervisor(house, tell)?;
     loops::claim(house, tell)?;
     loops::done(house, tell)?;
+    letters::read(house, tell)?;
+    letters::kept(house, tell)?;
     crash_loop(house, tell)
 }
 

@@ -29,9 +29,13 @@ pub(super) fn run(context: &Context, args: &args::List) -> Result<(), Failure> {
     if lines.is_empty() {
         return put("the ledger is empty\n");
     }
-    let view = View::of_stdout();
+    put(&text(&lines, &View::of_stdout()))
+}
+
+/// A table for people.
+pub(in crate::cli) fn text(lines: &[Line], view: &View) -> String {
     let rows = lines.iter().map(|line| row(line, view.now)).collect();
-    put(&Table::new(["EVENT", "RECEIVED", "FOR", "STATE", "", "WHAT"], rows).text(view.width))
+    Table::new(["EVENT", "RECEIVED", "FOR", "STATE", "", "WHAT"], rows).text(view.width)
 }
 
 /// An event as JSON.

@@ -38,6 +38,13 @@ pub enum Endpoint {
     Unix(PathBuf),
 }
 
+impl Endpoint {
+    /// Whether the kernel chooses the port: nobody knows it beforehand.
+    pub fn is_any_port(&self) -> bool {
+        matches!(self, Self::Tcp(address) if address.port() == 0)
+    }
+}
+
 impl fmt::Display for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -114,6 +121,11 @@ impl Gateway {
     /// The ledger's file.
     pub fn ledger(&self) -> PathBuf {
         self.state_dir.join("gateway.db")
+    }
+
+    /// The listeners where agents speak, and where it is told how the gateway is.
+    pub fn relay_endpoints(&self) -> &[Endpoint] {
+        if self.relay_listen.is_empty() { &self.listen } else { &self.relay_listen }
     }
 
     /// A group that only a route or `deliver_to` names is one whose folder has its name.

@@ -6,18 +6,20 @@ use std::fmt::Write as _;
 use std::time::{Duration, Instant, SystemTime};
 
 use hyper::StatusCode;
+use serde_json::json;
 
 use super::{Handler, chain};
 use crate::gateway::answer::Answer;
 use crate::gateway::ledger::State;
 use crate::gateway::ledger::view::{self, Counts};
 use crate::gateway::relay::book;
+use crate::gateway::troubles::{self, STUCK};
+use crate::protocol::gateway::Troubles;
 
-/// A letter that has been queued for longer than this is stuck: NanoClaw takes one in seconds, and
-/// the one before it in the minutes that an agent works.
-const STUCK: Duration = Duration::from_secs(60 * 60);
 /// How long an answer about the ledger holds: whoever asks often does not wear out the disk.
 const READY_HOLDS: Duration = Duration::from_secs(2);
+/// A ledger that cannot store for less than this is told to nobody but who wanted to store.
+const FAILS_FOR: Duration = Duration::from_secs(10);
 
 /// What is counted of requests since the start.
 #[derive(Debug, Default)]
@@ -25,6 +27,8 @@ pub struct Counters {
     requests: RefCell<BTreeMap<(&'static str, u16), u64>>,
     duplicates: Cell<u64>,
     written: RefCell<Option<(Instant, Result<(), String>)>>,
+    /// Since when the ledger cannot be written, as far as anybody has looked.
+    failing: Cell<Option<Instant>>,
 }
 
 impl Counters {
@@ -34,7 +38,7 @@ impl Counters {
             "/webhook/github" => "github",
             "/relay" => "relay",
             "/ack" => "ack",
-            "/healthz" | "/readyz" | "/metrics" => "health",
+            "/healthz" | "/readyz" | "/metrics" | "/troubles" => "health",
             _ => "other",
         };
         *self.requests.borrow_mut().entry((path, status.as_u16())).or_default() += 1;
@@ -74,7 +78,22 @@ impl Handler {
         let written = self.ledger.write(move |it| book::mark(it, "readyz", now)).await;
         let written = written.map_err(|error| chain(&error));
         *self.counters.written.borrow_mut() = Some((Instant::now(), written.clone()));
+        let failing = self.counters.failing.get().unwrap_or_else(Instant::now);
+        self.counters.failing.set(written.is_err().then_some(failing));
         written
+    }
+
+    /// What a person should look at.
+    pub(super) async fn troubles(&self) -> Answer {
+        let written = self.written().await;
+        let now = SystemTime::now();
+        let read = self.ledger.read(move |it| troubles::read(it, now)).await;
+        let whole = read.is_ok() && written.is_ok();
+        let why = written.err().or_else(|| read.as_ref().err().map(|error| chain(error)));
+        let mut all = read.unwrap_or_default();
+        let lasts = self.counters.failing.get().is_some_and(|since| since.elapsed() >= FAILS_FOR);
+        all.extend(why.filter(|_| lasts).map(|why| troubles::ledger_fails(&why)));
+        Answer::Json(json!(Troubles { whole, troubles: all }))
     }
 
     pub(super) async fn metrics(&self) -> Answer {

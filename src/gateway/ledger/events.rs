@@ -329,12 +329,12 @@ pub(super) fn seq_of(connection: &Connection, event: &EventId) -> rusqlite::Resu
 }
 
 /// Milliseconds since 1970. A clock before that reads as 1970.
-pub(super) fn millis(at: SystemTime) -> i64 {
+pub(in crate::gateway) fn millis(at: SystemTime) -> i64 {
     at.duration_since(SystemTime::UNIX_EPOCH).map_or(0, span)
 }
 
 /// The time that such a number means.
-pub(super) fn time(millis: i64) -> SystemTime {
+pub(in crate::gateway) fn time(millis: i64) -> SystemTime {
     SystemTime::UNIX_EPOCH + Duration::from_millis(u64::try_from(millis).unwrap_or(0))
 }
 

@@ -253,6 +253,24 @@ pub fn by_hand(path: &Path) -> Result<Connection, LedgerError> {
     prepared(path, OpenFlags::SQLITE_OPEN_READ_WRITE)
 }
 
+/// A connection that only looks: it makes no ledger, and brings none to our version.
+///
+/// # Errors
+/// [`LedgerError::Missing`], [`LedgerError::Open`], [`LedgerError::Later`].
+pub fn to_look_at(path: &Path) -> Result<Connection, LedgerError> {
+    if !path.exists() {
+        return Err(LedgerError::Missing { path: path.into() });
+    }
+    let fail = |source| LedgerError::Open { path: path.into(), source };
+    let connection = reader(path).map_err(fail)?;
+    let version =
+        connection.query_row("PRAGMA user_version", [], |row| row.get(0)).map_err(fail)?;
+    if version > schema::VERSION {
+        return Err(LedgerError::Later { path: path.into(), version });
+    }
+    Ok(connection)
+}
+
 /// The server's connection. What was found to be damaged while it was in use is examined whole.
 fn usable(path: &Path) -> Result<Connection, LedgerError> {
     let connection =

@@ -3,12 +3,15 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use serde_json::Value;
 
 use super::client::Client;
 use crate::gateway::clean;
 use crate::gateway::handler::chain;
+use crate::gateway::ledger::Ledger;
+use crate::gateway::troubles::{Silenced, note_silenced};
 
 const PATH: &str = "hooks/subscriptions";
 /// What our webhooks' addresses end in.
@@ -20,10 +23,13 @@ const GOOD: &str = "enabled";
 pub(super) struct Seen {
     states: BTreeMap<String, String>,
     refused: bool,
+    /// What was noted in the ledger last.
+    noted: Option<Vec<Silenced>>,
 }
 
-/// Looks, and tells what has changed. A token that may not look is told once.
-pub(super) async fn look(client: &Arc<Client>, seen: &mut Seen) {
+/// Looks, tells what has changed, and notes in the ledger which of them are silenced. A token that
+/// may not look is told once.
+pub(super) async fn look(client: &Arc<Client>, ledger: &Ledger, seen: &mut Seen) {
     let answer = client.of_organization(PATH).await;
     let list = match answer.and_then(|answer| answer.json(PATH)) {
         Ok(list) => list,
@@ -36,9 +42,14 @@ pub(super) async fn look(client: &Arc<Client>, seen: &mut Seen) {
         }
     };
     seen.refused = false;
+    let mut silenced = Vec::new();
     for subscription in list["value"].as_array().into_iter().flatten().filter(|it| is_ours(it)) {
         let text = |key: &str| clean::line(subscription[key].as_str().unwrap_or_default(), 80);
         let (id, state, event) = (text("id"), text("status"), text("eventType"));
+        if state != GOOD {
+            let (id, event, state) = (id.clone(), event.clone(), state.clone());
+            silenced.push(Silenced { id, event, state });
+        }
         let before = seen.states.insert(id.clone(), state.clone());
         if before.as_deref() == Some(state.as_str()) {
             continue;
@@ -51,6 +62,21 @@ pub(super) async fn look(client: &Arc<Client>, seen: &mut Seen) {
             );
         } else if before.is_some() {
             tracing::info!(subscription = %id, %event, "the webhook is enabled again");
+        }
+    }
+    note(ledger, seen, silenced).await;
+}
+
+async fn note(ledger: &Ledger, seen: &mut Seen, mut silenced: Vec<Silenced>) {
+    silenced.sort();
+    if seen.noted.as_ref() == Some(&silenced) {
+        return;
+    }
+    let (all, now) = (silenced.clone(), SystemTime::now());
+    match ledger.write(move |it| note_silenced(it, &all, now)).await {
+        Ok(()) => seen.noted = Some(silenced),
+        Err(error) => {
+            tracing::warn!(error = %chain(&error), "silenced webhooks cannot be noted");
         }
     }
 }

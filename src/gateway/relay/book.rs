@@ -31,6 +31,9 @@ pub struct Held {
     pub why: String,
     /// How many letters wait in it.
     pub letters: u32,
+    /// From when on its messages count, in milliseconds since 1970: whenever it is held once more,
+    /// that is another date.
+    pub counted_from: i64,
 }
 
 /// What is known of the past of `entry`.
@@ -207,11 +210,12 @@ pub fn held(connection: &Connection) -> rusqlite::Result<Vec<Held>> {
     connection
         .prepare_cached(
             "SELECT thread, why, (SELECT count(*) FROM letters JOIN events ON events.seq = \
-             letters.event WHERE events.thread = threads.thread AND letters.state = 'held') \
-             FROM threads WHERE held = 1 ORDER BY thread",
+             letters.event WHERE events.thread = threads.thread AND letters.state = 'held'), \
+             counted_from FROM threads WHERE held = 1 ORDER BY thread",
         )?
         .query_map([], |row| {
-            Ok(Held { thread: row.get(0)?, why: row.get(1)?, letters: row.get(2)? })
+            let (thread, why) = (row.get(0)?, row.get(1)?);
+            Ok(Held { thread, why, letters: row.get(2)?, counted_from: row.get(3)? })
         })?
         .collect()
 }
