@@ -27,4 +27,3 @@ lib.optional (
 ++
   lib.optional (claude != [ ] && !(lib.any isClaude cfg.agentPackages))
     ''${at}.sessions.${lib.head claude} runs claude, and no package of ${at}.agentPackages is it: add pkgs.claude-code (unfree: nixpkgs.config.allowUnfreePredicate = pkg: lib.getName pkg == "claude-code"), or install it for the user and name its folder in `path`.''
-++ lib.optional cfg.gateway.enable "${at}.gateway.enable: this release has no gateway yet; agent-gateway.service ends at once."
