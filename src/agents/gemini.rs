@@ -10,7 +10,7 @@ use std::time::{Duration, SystemTime};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::text::one_line;
+use super::text::{evidence, second};
 use super::{
     Calls, HookNews, Login, Places, Profile, ScreenReading, ScreenText, Start, StartFacts,
     TranscriptNews, Typing,
@@ -45,8 +45,6 @@ const NO_ANSWER: &str = "[no response text]";
 const CANCELLED: &str = "Request cancelled.";
 /// So many digits of a conversation's id are in the name of its file.
 const ID_IN_NAME: usize = 8;
-/// Evidence is a few words.
-const EVIDENCE_MAX: usize = 160;
 
 /// Texts of errors and what each means.
 const ERRORS: [(&str, Failure); 4] = [
@@ -118,7 +116,7 @@ impl Profile for Gemini {
         let mut news = HookNews {
             name: name.to_owned(),
             conversation: text("session_id")?.to_owned(),
-            evidence: name.to_owned(),
+            evidence: evidence(name),
             ..HookNews::default()
         };
         match name {
@@ -183,7 +181,7 @@ impl Profile for Gemini {
         let text: String =
             record.text().chars().filter(|c| *c == '\n' || !c.is_control()).collect();
         let text = text.trim().replace('\n', "\n  ");
-        let time = record.timestamp.get(..19)?;
+        let time = second(&record.timestamp)?;
         (!text.is_empty()).then(|| format!("{time}Z {who}: {text}"))
     }
 
@@ -201,7 +199,7 @@ impl Profile for Gemini {
             _ => return None,
         };
         let at = record.timestamp.parse::<jiff::Timestamp>().ok()?.into();
-        let evidence = one_line(text.split_whitespace(), EVIDENCE_MAX);
+        let evidence = evidence(&text);
         Some(TranscriptNews { at, aside: false, doing: Some(doing), evidence, answer: None })
     }
 
