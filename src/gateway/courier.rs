@@ -21,7 +21,7 @@ pub(super) mod drop_off;
 mod round_v1;
 mod round_v2;
 mod watches;
-mod words;
+pub(crate) mod words;
 
 pub use check::check;
 use watches::Watches;

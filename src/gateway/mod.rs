@@ -25,7 +25,7 @@ pub mod clean;
 pub mod ledger;
 
 pub mod courier;
-mod nanoclaw_v1;
+pub(crate) mod nanoclaw_v1;
 mod nanoclaw_v2;
 pub mod processes;
 

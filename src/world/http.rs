@@ -190,7 +190,7 @@ fn told(error: ureq::Error) -> String {
 }
 
 /// `Retry-After`: seconds, or a date.
-fn patience(text: &str, now: SystemTime) -> Option<Duration> {
+pub(crate) fn patience(text: &str, now: SystemTime) -> Option<Duration> {
     let text = text.trim();
     let asked = match text.parse::<u64>() {
         Ok(seconds) => Duration::from_secs(seconds),

@@ -153,7 +153,7 @@ async fn ping(socket: &Path) -> io::Result<Vec<u8>> {
 }
 
 /// The status of `HTTP/1.1 200 OK`.
-fn status(answer: &[u8]) -> Option<u16> {
+pub(crate) fn status(answer: &[u8]) -> Option<u16> {
     let (line, _) = std::str::from_utf8(answer).ok()?.split_once('\n')?;
     let mut words = line.split_ascii_whitespace();
     words.next().filter(|version| version.starts_with("HTTP/1."))?;
@@ -180,7 +180,8 @@ fn table(path: &'static str) -> Result<String, NotThere> {
     }
 }
 
-fn has_default_route(v4: &str, v6: &str) -> bool {
+/// Whether one of the two tables has a default route that leads somewhere.
+pub(crate) fn has_default_route(v4: &str, v6: &str) -> bool {
     v4.lines().skip(1).any(is_default_v4) || v6.lines().any(is_default_v6)
 }
 

@@ -15,7 +15,7 @@ const BEFORE_NOW: Duration = Duration::from_secs(3);
 
 /// The date of the next row. `latest` is the latest text there is; `now` counts only if there is
 /// none. `None`: no date is later than that text.
-pub(super) fn after(latest: &str, now: SystemTime) -> Option<String> {
+pub(crate) fn after(latest: &str, now: SystemTime) -> Option<String> {
     if latest.is_empty() {
         return Some(written(Timestamp::try_from(now.checked_sub(BEFORE_NOW)?).ok()?));
     }
@@ -28,7 +28,7 @@ pub(super) fn after(latest: &str, now: SystemTime) -> Option<String> {
 }
 
 /// The time that such a text means.
-pub(super) fn parse(text: &str) -> Option<SystemTime> {
+pub(crate) fn parse(text: &str) -> Option<SystemTime> {
     text.parse::<Timestamp>().ok().map(SystemTime::from)
 }
 
