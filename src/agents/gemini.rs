@@ -146,7 +146,8 @@ impl Profile for Gemini {
         let at = arguments.iter().take(3).position(is_gemini)?;
         let mut words = arguments.get(at + 1..)?.iter();
         words.find(|word| [&b"--resume"[..], b"--session-id", b"-r"].contains(*word))?;
-        words.next().and_then(|word| std::str::from_utf8(word).ok()).map(str::to_owned)
+        let named = words.next().and_then(|word| std::str::from_utf8(word).ok());
+        named.filter(|named| !named.is_empty()).map(str::to_owned)
     }
 
     fn calls(&self) -> Calls {
@@ -304,6 +305,7 @@ mod tests {
         assert_eq!(opened(&ours).as_deref(), Some(ID));
         assert_eq!(opened(&["gemini", "--session-id", ID]).as_deref(), Some(ID));
         assert_eq!(opened(&["gemini"]), None);
+        assert_eq!(opened(&["gemini", "--resume", ""]), None);
         assert_eq!(opened(&["rg", "--resume", ID]), None);
     }
 }

@@ -89,12 +89,13 @@ fn is_harmless(text: &str) {
     if let Some(found) = UNSEEN.find(text) {
         panic!("unseen {:?} in {text:?}", found.as_str());
     }
+    assert!(!text.contains('\t'), "a tab in {text:?}");
     is_without_controls(text);
 }
 
-/// No character of it is a control one, but for line ends.
+/// No character of it is a control one, but for line ends and tabs.
 fn is_without_controls(text: &str) {
-    let control = text.chars().find(|c| c.is_control() && *c != '\n');
+    let control = text.chars().find(|c| c.is_control() && !matches!(c, '\n' | '\t'));
     assert!(control.is_none(), "{control:?} in {text:?}");
 }
 

@@ -24,7 +24,9 @@ pub(crate) fn after(latest: &str, now: SystemTime) -> Option<String> {
     // A channel may write whole seconds without a fraction, or another zone's hour: such a text can
     // be later than its date.
     let candidates = [Some(next), next_second(next), as_if_utc(latest).and_then(next_second)];
-    candidates.into_iter().flatten().map(written).find(|text| text.as_str() > latest)
+    let mut texts = candidates.into_iter().flatten().map(written);
+    // A year before the first is written with a sign, and sorts nowhere.
+    texts.find(|text| text.as_str() > latest && !text.starts_with('-'))
 }
 
 /// The time that such a text means.
@@ -81,5 +83,6 @@ mod tests {
     fn after_a_text_that_is_no_date_there_is_nothing() {
         assert_eq!(after("zzz", now()), None);
         assert_eq!(after("9999-12-31T23:59:59.999Z", now()), None);
+        assert_eq!(after("-000001-05-27T06:15:25Z", now()), None);
     }
 }

@@ -156,8 +156,8 @@ fn item(line: &[u8]) -> Option<String> {
     let bullets: &[u8] = if digits > 0 { b".)" } else { b"-*+" };
     let rest = body.get(digits + 1..)?;
     let is_bullet = bullets.contains(&body[digits]) && rest.first()?.is_ascii_whitespace();
-    let text = rest.trim_ascii();
-    (is_bullet && !text.is_empty()).then(|| String::from_utf8_lossy(text).into_owned())
+    let text = String::from_utf8_lossy(rest.trim_ascii());
+    (is_bullet && !text.trim().is_empty()).then(|| text.into_owned())
 }
 
 fn is_blank(line: &[u8]) -> bool {
