@@ -155,9 +155,10 @@ async fn ping(socket: &Path) -> io::Result<Vec<u8>> {
 /// The status of `HTTP/1.1 200 OK`.
 pub(crate) fn status(answer: &[u8]) -> Option<u16> {
     let (line, _) = std::str::from_utf8(answer).ok()?.split_once('\n')?;
-    let mut words = line.split_ascii_whitespace();
-    words.next().filter(|version| version.starts_with("HTTP/1."))?;
-    words.next().filter(|status| status.len() == 3)?.parse().ok()
+    let (_, rest) = line.split_once(' ').filter(|(version, _)| version.starts_with("HTTP/1."))?;
+    let status = rest.split_ascii_whitespace().next()?;
+    let is_one = status.len() == 3 && status.bytes().all(|byte| byte.is_ascii_digit());
+    is_one.then(|| status.parse().ok())?
 }
 
 /// Whether there is a default route in the main table, IPv4 or IPv6, that is up and leads
