@@ -18,3 +18,8 @@ pub mod daemon;
 pub mod stand_in;
 
 pub mod cli;
+
+/// What is checked of every parser of others' bytes. In no binary but those of tests.
+#[cfg(any(test, fuzzing))]
+#[path = "../tests/fuzz/mod.rs"]
+pub mod fuzz;

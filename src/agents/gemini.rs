@@ -10,7 +10,7 @@ use std::time::{Duration, SystemTime};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::text::one_line;
+use super::text::{evidence, second};
 use super::{
     Calls, HookNews, Login, Places, Profile, ScreenReading, ScreenText, Start, StartFacts,
     TranscriptNews, Typing,
@@ -45,8 +45,6 @@ const NO_ANSWER: &str = "[no response text]";
 const CANCELLED: &str = "Request cancelled.";
 /// So many digits of a conversation's id are in the name of its file.
 const ID_IN_NAME: usize = 8;
-/// Evidence is a few words.
-const EVIDENCE_MAX: usize = 160;
 
 /// Texts of errors and what each means.
 const ERRORS: [(&str, Failure); 4] = [
@@ -118,7 +116,7 @@ impl Profile for Gemini {
         let mut news = HookNews {
             name: name.to_owned(),
             conversation: text("session_id")?.to_owned(),
-            evidence: name.to_owned(),
+            evidence: evidence(name),
             ..HookNews::default()
         };
         match name {
@@ -148,7 +146,8 @@ impl Profile for Gemini {
         let at = arguments.iter().take(3).position(is_gemini)?;
         let mut words = arguments.get(at + 1..)?.iter();
         words.find(|word| [&b"--resume"[..], b"--session-id", b"-r"].contains(*word))?;
-        words.next().and_then(|word| std::str::from_utf8(word).ok()).map(str::to_owned)
+        let named = words.next().and_then(|word| std::str::from_utf8(word).ok());
+        named.filter(|named| !named.is_empty()).map(str::to_owned)
     }
 
     fn calls(&self) -> Calls {
@@ -183,7 +182,7 @@ impl Profile for Gemini {
         let text: String =
             record.text().chars().filter(|c| *c == '\n' || !c.is_control()).collect();
         let text = text.trim().replace('\n', "\n  ");
-        let time = record.timestamp.get(..19)?;
+        let time = second(&record.timestamp)?;
         (!text.is_empty()).then(|| format!("{time}Z {who}: {text}"))
     }
 
@@ -201,7 +200,7 @@ impl Profile for Gemini {
             _ => return None,
         };
         let at = record.timestamp.parse::<jiff::Timestamp>().ok()?.into();
-        let evidence = one_line(text.split_whitespace(), EVIDENCE_MAX);
+        let evidence = evidence(&text);
         Some(TranscriptNews { at, aside: false, doing: Some(doing), evidence, answer: None })
     }
 
@@ -306,6 +305,7 @@ mod tests {
         assert_eq!(opened(&ours).as_deref(), Some(ID));
         assert_eq!(opened(&["gemini", "--session-id", ID]).as_deref(), Some(ID));
         assert_eq!(opened(&["gemini"]), None);
+        assert_eq!(opened(&["gemini", "--resume", ""]), None);
         assert_eq!(opened(&["rg", "--resume", ID]), None);
     }
 }

@@ -29,8 +29,9 @@ impl Row {
 
     /// The look of the character that begins at `byte`.
     pub(in crate::agents) fn look(&self, byte: usize) -> Look {
-        let before = self.looks.iter().take_while(|(from, _)| *from <= byte);
-        before.last().map_or_else(Look::default, |(_, look)| *look)
+        let after = self.looks.partition_point(|(from, _)| *from <= byte);
+        let before = after.checked_sub(1).and_then(|at| self.looks.get(at));
+        before.map_or_else(Look::default, |(_, look)| *look)
     }
 }
 

@@ -2,7 +2,7 @@
 //! (`loops.rs`).
 
 mod fill;
-mod launch;
+pub(crate) mod launch;
 mod loops;
 pub(super) mod repository;
 

@@ -14,7 +14,7 @@ mod events;
 mod failure;
 mod gateway;
 mod hook;
-mod init;
+pub(crate) mod init;
 mod logs;
 mod man;
 mod metrics;

@@ -77,6 +77,14 @@ pub struct Consent {
     pub max_age: Option<Duration>,
 }
 
+impl Consent {
+    /// One regular expression for every line that is of interest: what agrees and what refuses.
+    pub fn any(&self) -> String {
+        let all = self.patterns.iter().chain(&self.veto).map(|it| format!("(?:{it})"));
+        all.collect::<Vec<_>>().join("|")
+    }
+}
+
 /// One `[[handoffs]]`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Handoff {

@@ -183,7 +183,11 @@ async fn watch_on(
     }
 }
 
-fn parse(line: &[u8]) -> Result<Verb, String> {
+/// The verb of one request.
+///
+/// # Errors
+/// Why it is none, for the caller.
+pub(crate) fn parse(line: &[u8]) -> Result<Verb, String> {
     if !line.ends_with(b"\n") {
         return Err(format!("a request is one line of at most {REQUEST_MAX} bytes"));
     }

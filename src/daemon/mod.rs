@@ -7,7 +7,7 @@ mod agents;
 mod boot;
 mod census;
 mod commanded;
-mod control;
+pub(crate) mod control;
 mod environment;
 mod gateway;
 mod hands;

@@ -147,39 +147,37 @@ fn is_unseen(c: char) -> bool {
             | '\u{feff}'
             | '\u{ffa0}'
             | '\u{fff0}'..='\u{fffb}'
+            | '\u{1bca0}'..='\u{1bca3}'
+            | '\u{1d173}'..='\u{1d17a}'
             | '\u{e0000}'..='\u{e0fff}'
     ) || (c.is_control() && !matches!(c, '\n' | '\t'))
 }
 
-/// Terminal sequences are taken out whole, so that no remnant of them stays as text.
+/// Terminal sequences are taken out whole, so that no remnant of them stays as text. An escape within
+/// one begins another, as in a terminal.
 fn without_escapes(text: &str) -> String {
     let mut kept = String::with_capacity(text.len());
     let mut chars = text.chars().peekable();
     while let Some(c) = chars.next() {
         let introducer = match c {
-            '\u{1b}' => chars.next(),
+            // Between it and what ends a short one, more may stand: a character set is chosen so.
+            '\u{1b}' => {
+                while chars.next_if(|c| (' '..='/').contains(c)).is_some() {}
+                chars.next_if(|c| ('0'..='~').contains(c))
+            }
             '\u{9b}' => Some('['),
-            '\u{9d}' => Some(']'),
+            '\u{90}' | '\u{98}' | '\u{9d}'..='\u{9f}' => Some(']'),
             c => {
                 kept.push(c);
                 continue;
             }
         };
-        match introducer {
-            Some('[') => while chars.next().is_some_and(|c| !('@'..='~').contains(&c)) {},
-            Some(']' | 'P' | 'X' | '^' | '_') => {
-                while let Some(c) = chars.next() {
-                    if c == '\u{7}' || c == '\u{9c}' {
-                        break;
-                    }
-                    if c == '\u{1b}' {
-                        chars.next_if_eq(&'\\');
-                        break;
-                    }
-                }
-            }
-            Some(_) | None => {}
-        }
+        let ends: fn(char) -> bool = match introducer {
+            Some('[') => |c| ('@'..='~').contains(&c),
+            Some(']' | 'P' | 'X' | '^' | '_') => |c| matches!(c, '\u{7}' | '\u{9c}'),
+            Some(_) | None => continue,
+        };
+        while chars.next_if(|c| *c != '\u{1b}').is_some_and(|c| !ends(c)) {}
     }
     kept
 }
@@ -196,15 +194,17 @@ fn without_comments(text: &str) -> String {
     kept
 }
 
+/// A comment that came to be only when something within it was taken out is broken as well.
 fn without_frames(text: &str) -> String {
     let mut kept = String::with_capacity(text.len());
     let mut rest = text;
     while let Some((before, after)) = rest.split_once('<') {
         kept.push_str(before);
-        let word = after.trim_start_matches(['/', '!', '?', ' ', '\n']);
-        let frame = FRAMES.iter().any(|frame| {
-            word.get(..frame.len()).is_some_and(|word| word.eq_ignore_ascii_case(frame))
-        });
+        let word = after.trim_start_matches(|c: char| "/!?".contains(c) || c.is_whitespace());
+        let frame = after.starts_with("!--")
+            || FRAMES.iter().any(|frame| {
+                word.get(..frame.len()).is_some_and(|word| word.eq_ignore_ascii_case(frame))
+            });
         kept.push(if frame { '‹' } else { '<' });
         rest = after;
     }

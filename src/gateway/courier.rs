@@ -13,7 +13,7 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::ledger::letters::{self, Letter};
-use super::ledger::{Ledger, LedgerError, State, retention};
+use super::ledger::{Ledger, LedgerError, State};
 use crate::config::Gateway;
 use crate::nanoclaw::{self, Generation, Unfit};
 
@@ -23,7 +23,7 @@ mod round_v1;
 mod round_v2;
 mod throw_away;
 mod watches;
-mod words;
+pub(crate) mod words;
 
 pub use check::check;
 use watches::Watches;
@@ -49,9 +49,6 @@ const FILES_WITHIN: Duration = Duration::from_secs(30);
 
 /// Between two looks at whether letters could be delivered, while there are none.
 const CHECK_EVERY: Duration = Duration::from_secs(60);
-
-/// Between two times of throwing away what is old.
-const SWEEP_EVERY: Duration = Duration::from_secs(3600);
 
 /// How often a letter is given to NanoClaw before it is dead.
 pub const DELIVERIES_MAX: u32 = 6;
@@ -352,37 +349,6 @@ impl Courier {
             wait = wait.min(slow(pace));
         }
         wait
-    }
-
-    async fn sweep(&mut self, now: SystemTime) -> Result<(), LedgerError> {
-        if self.swept.is_some_and(|last| last.elapsed() < SWEEP_EVERY) {
-            return Ok(());
-        }
-        let more = self.ledger.write(move |transaction| retention::sweep(transaction, now)).await?;
-        if !more {
-            self.swept = Some(Instant::now());
-            self.throw_away_mail(now).await;
-        }
-        Ok(())
-    }
-
-    /// Files in groups' folders are kept as long as the ledger keeps them.
-    async fn throw_away_mail(&self, now: SystemTime) {
-        let settings = self.settings.clone();
-        let thrown = self.at_files(move || {
-            for addressee in &settings.addressees {
-                let base = settings.directory.join("groups").join(&addressee.folder);
-                // Where there is no mail, or no group, there is nothing to throw away.
-                match throw_away::old_mail(&base, words::FOLDER, retention::BODIES, now) {
-                    Ok(0) | Err(_) => {}
-                    Ok(gone) => tracing::info!(group = addressee.name, gone, "old mail is gone"),
-                }
-            }
-            Ok(())
-        });
-        if let Err(error) = thrown.await {
-            tracing::debug!(%error, "old mail stays for now");
-        }
     }
 }
 

@@ -1,7 +1,7 @@
 //! One request: which path, who calls, what with it. Not here: connections (see [`super::server`]).
 
 mod metrics;
-mod relay;
+pub(crate) mod relay;
 mod webhook;
 
 use http_body_util::Full;

@@ -26,7 +26,7 @@ pub mod ledger;
 pub mod troubles;
 
 pub mod courier;
-mod nanoclaw_v1;
+pub(crate) mod nanoclaw_v1;
 mod nanoclaw_v2;
 pub mod processes;
 

@@ -13,7 +13,7 @@ use crate::nanoclaw::v1::{self, Cursors, Group};
 use crate::nanoclaw::{Unfit, files};
 
 pub(super) mod fate;
-mod row_time;
+pub(crate) mod row_time;
 
 /// NanoClaw reads the newest ten messages of a chat and loses the others: with so many unread ones a
 /// row of ours would push a person's message out.

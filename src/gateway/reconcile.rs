@@ -6,7 +6,7 @@
 mod builds;
 mod client;
 pub mod logs;
-mod subscriptions;
+pub(crate) mod subscriptions;
 
 use std::sync::Arc;
 

@@ -54,7 +54,8 @@ pub fn since(directory: &Path, folder: &str, after: SystemTime) -> Vec<Run> {
     runs.filter(|run| run.ended >= after).collect()
 }
 
-fn parse(note: &str) -> Option<Run> {
+/// What a note says; `None` for what is none, or is not whole.
+pub(crate) fn parse(note: &str) -> Option<Run> {
     let field = |name: &str| {
         let mut lines = note.lines();
         lines.find_map(|line| line.strip_prefix(name)?.strip_prefix(':')).map(str::trim)

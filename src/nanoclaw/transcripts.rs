@@ -30,7 +30,8 @@ pub fn answered(directory: &Path, folder: &str, mark: &str, since: SystemTime) -
     })
 }
 
-fn follows(transcript: &str, mark: &str) -> bool {
+/// Whether an answer follows the line in which `mark` was asked.
+pub(crate) fn follows(transcript: &str, mark: &str) -> bool {
     let mut lines = transcript.lines();
     let asked = lines.any(|line| line.contains(mark) && !is_answer(line));
     asked && lines.any(is_answer)

@@ -5,7 +5,7 @@
 //! Not here: putting a process into a leaf (it is born there, [`super::spawn`]); units without a
 //! cgroup ([`super::group`]).
 
-mod tree;
+pub(crate) mod tree;
 
 use std::fs::{self, DirBuilder, File};
 use std::io;

@@ -16,7 +16,7 @@ mod origins;
 mod program;
 mod reader;
 mod reflog;
-mod sections;
+pub(crate) mod sections;
 mod watch;
 mod watched;
 mod working;

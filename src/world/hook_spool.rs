@@ -2,7 +2,7 @@
 //! runs or not, and the daemon reads them in order and removes what it has handled. Not here: what
 //! a call says.
 
-mod drop;
+pub(crate) mod drop;
 
 use std::ffi::{OsStr, OsString};
 use std::fs;

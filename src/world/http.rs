@@ -193,7 +193,7 @@ pub fn told(error: ureq::Error, within: Duration) -> String {
 }
 
 /// `Retry-After`: seconds, or a date.
-fn patience(text: &str, now: SystemTime) -> Option<Duration> {
+pub(crate) fn patience(text: &str, now: SystemTime) -> Option<Duration> {
     let text = text.trim();
     let asked = match text.parse::<u64>() {
         Ok(seconds) => Duration::from_secs(seconds),

@@ -1,7 +1,7 @@
 //! Keys that must stand in a JSON file which is somebody else's: what is missing is put in, and
 //! not a byte of the rest is changed. Not here: which keys, and why.
 
-mod edit;
+pub(crate) mod edit;
 
 use std::fs::{self, OpenOptions};
 use std::io::{self, Read, Write};

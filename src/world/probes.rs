@@ -153,11 +153,12 @@ async fn ping(socket: &Path) -> io::Result<Vec<u8>> {
 }
 
 /// The status of `HTTP/1.1 200 OK`.
-fn status(answer: &[u8]) -> Option<u16> {
+pub(crate) fn status(answer: &[u8]) -> Option<u16> {
     let (line, _) = std::str::from_utf8(answer).ok()?.split_once('\n')?;
-    let mut words = line.split_ascii_whitespace();
-    words.next().filter(|version| version.starts_with("HTTP/1."))?;
-    words.next().filter(|status| status.len() == 3)?.parse().ok()
+    let (_, rest) = line.split_once(' ').filter(|(version, _)| version.starts_with("HTTP/1."))?;
+    let status = rest.split_ascii_whitespace().next()?;
+    let is_one = status.len() == 3 && status.bytes().all(|byte| byte.is_ascii_digit());
+    is_one.then(|| status.parse().ok())?
 }
 
 /// Whether there is a default route in the main table, IPv4 or IPv6, that is up and leads
@@ -180,7 +181,8 @@ fn table(path: &'static str) -> Result<String, NotThere> {
     }
 }
 
-fn has_default_route(v4: &str, v6: &str) -> bool {
+/// Whether one of the two tables has a default route that leads somewhere.
+pub(crate) fn has_default_route(v4: &str, v6: &str) -> bool {
     v4.lines().skip(1).any(is_default_v4) || v6.lines().any(is_default_v6)
 }
 

@@ -171,7 +171,7 @@ pub fn stat(pid: i32) -> Option<Stat> {
 
 /// The second field is the program's name in brackets, and a name may hold anything, brackets and
 /// blanks too: the fields are counted from the last closing bracket.
-pub(super) fn parse(pid: i32, line: &[u8]) -> Option<Stat> {
+pub(crate) fn parse(pid: i32, line: &[u8]) -> Option<Stat> {
     let name_end = line.iter().rposition(|b| *b == b')')?;
     let rest = std::str::from_utf8(line.get(name_end + 1..)?).ok()?;
     let fields: Vec<&str> = rest.split_ascii_whitespace().collect();

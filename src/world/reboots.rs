@@ -16,7 +16,7 @@ use thiserror::Error;
 use super::boot::After;
 use super::{clock, files};
 
-mod section;
+pub(crate) mod section;
 
 pub use section::Entry;
 

@@ -5,6 +5,7 @@ use std::time::{Duration, SystemTime};
 use serde::Deserialize;
 
 use crate::agents::Account;
+use crate::agents::text::evidence;
 
 /// What is read of it. An expiry stands there only for logins whose end the program knows: as text,
 /// and a number is taken too.
@@ -27,7 +28,7 @@ pub(super) fn read(printed: &[u8]) -> Option<Account> {
     let printed: Printed = serde_json::from_slice(printed).ok()?;
     Some(Account {
         logged_in: printed.logged_in,
-        method: printed.auth_method.filter(|method| method != "none"),
+        method: printed.auth_method.filter(|it| it != "none").map(|it| evidence(&it)),
         expires: printed.login_expires_at.and_then(|expiry| expiry.at()),
     })
 }

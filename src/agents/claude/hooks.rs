@@ -6,15 +6,12 @@ use serde_json::{Map, Value, json};
 
 use super::{limits, screen, start};
 use crate::agents::HookNews;
-use crate::agents::text::one_line;
+use crate::agents::text::evidence;
 use crate::decide::{Dialog, Doing, Failure};
 
 /// How long it waits for a call of ours, in seconds: a call takes milliseconds, and one that hangs
 /// must not hold the agent up.
 const TIMEOUT: u32 = 5;
-
-/// Of an error's text so many characters are shown.
-const EVIDENCE_MAX: usize = 160;
 
 /// What we are called for. Not for each use of a tool, which would be a process each and says
 /// nothing: that a turn goes on is known, and a permission that was given shows in the registry at
@@ -57,12 +54,12 @@ pub(super) fn read(payload: &Value, at: SystemTime) -> Option<HookNews> {
     let mut news = HookNews {
         name: name.to_owned(),
         conversation: text("session_id")?.to_owned(),
-        evidence: name.to_owned(),
+        evidence: evidence(name),
         ..HookNews::default()
     };
     let kind = kind_of(name).and_then(text).unwrap_or_default();
     if !kind.is_empty() {
-        news.evidence = format!("{name} {kind}");
+        news.evidence = evidence(&format!("{name} {kind}"));
     }
     if text("agent_id").is_some() {
         news.evidence.push_str(" of a sub-agent");
@@ -80,7 +77,7 @@ pub(super) fn read(payload: &Value, at: SystemTime) -> Option<HookNews> {
         let failure = limits::dated(failure, said.unwrap_or_default(), at);
         news.doing = Some(Doing::Failed(failure));
         if let Some(said) = said {
-            news.evidence = one_line(said.split_whitespace(), EVIDENCE_MAX);
+            news.evidence = evidence(said);
         }
     }
     match name {

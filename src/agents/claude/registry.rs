@@ -6,6 +6,7 @@ use std::time::{Duration, SystemTime};
 use serde::Deserialize;
 
 use crate::agents::Live;
+use crate::agents::text;
 use crate::decide::{Dialog, Doing, Process};
 
 /// Options after which a conversation is named. The short one may have it in the same word.
@@ -55,7 +56,7 @@ pub(super) fn read(file: &[u8]) -> Option<Live> {
         directory: file.cwd,
         doing,
         since: since.and_then(|since| SystemTime::UNIX_EPOCH.checked_add(since)),
-        evidence,
+        evidence: text::evidence(&evidence),
         version: file.version,
     })
 }

@@ -9,7 +9,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 pub(super) use self::news::news;
-use crate::agents::text::one_line;
+use crate::agents::text::{one_line, second};
 
 /// Longer lines are book-keeping (or pictures), in bytes.
 const LINE_MAX: usize = 32 << 20;
@@ -53,7 +53,7 @@ pub(super) fn shown(line: &[u8]) -> Option<String> {
         "attachment" => said.push(("user", queued(&record)?)),
         _ => return None,
     }
-    let time = record.timestamp.as_deref().and_then(|time| time.get(..19));
+    let time = record.timestamp.as_deref().and_then(second);
     let time = time.map(|time| format!("{time}Z ")).unwrap_or_default();
     let lines = said.iter().filter_map(|(who, text)| {
         let text = plain(text);

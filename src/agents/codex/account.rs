@@ -2,6 +2,7 @@
 //! a key in the environment needs none, and is not told of.
 
 use crate::agents::Account;
+use crate::agents::text::evidence;
 
 /// What stands before the way of the login.
 const BY: [(&str, &str); 2] = [("Logged in using ", ""), ("API key configured", "an API key")];
@@ -15,7 +16,7 @@ pub(super) fn read(printed: &[u8]) -> Option<Account> {
     let by = lines().find_map(|line| {
         let (begin, method) = BY.iter().find(|(begin, _)| line.starts_with(begin))?;
         // A key is shown in part, and shall not be.
-        Some(if method.is_empty() { line.get(begin.len()..)? } else { method }.to_owned())
+        Some(evidence(if method.is_empty() { line.get(begin.len()..)? } else { method }))
     })?;
     Some(Account { logged_in: true, method: Some(by), expires: None })
 }

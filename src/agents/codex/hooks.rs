@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
 use crate::agents::HookNews;
+use crate::agents::text::evidence;
 use crate::decide::{Dialog, Doing};
 
 /// How long it waits for a call of ours, in seconds. For some hooks it takes no more than this.
@@ -60,12 +61,12 @@ pub(super) fn read(payload: &Value) -> Option<HookNews> {
     let mut news = HookNews {
         name: name.to_owned(),
         conversation: text("session_id")?.to_owned(),
-        evidence: name.to_owned(),
+        evidence: evidence(name),
         ..HookNews::default()
     };
     if name == "PermissionRequest" {
         let tool = text("tool_name").unwrap_or_default();
-        news.evidence = format!("{name} {tool}").trim_end().to_owned();
+        news.evidence = evidence(&format!("{name} {tool}"));
         news.doing = Some(Doing::Dialog(Dialog::Permission));
     }
     if text("agent_id").is_some() {
@@ -76,7 +77,7 @@ pub(super) fn read(payload: &Value) -> Option<HookNews> {
     match name {
         "SessionStart" => {
             let source = text("source").unwrap_or("startup");
-            news.evidence = format!("{name} {source}");
+            news.evidence = evidence(&format!("{name} {source}"));
             news.begins = Some(source.to_owned());
         }
         "UserPromptSubmit" => {

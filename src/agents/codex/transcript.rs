@@ -6,9 +6,9 @@ use std::time::SystemTime;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::screen::{EVIDENCE_MAX, failure_of};
+use super::screen::failure_of;
 use crate::agents::TranscriptNews;
-use crate::agents::text::one_line;
+use crate::agents::text::{evidence, one_line, second};
 use crate::decide::{Doing, Failure};
 
 /// Longer lines are book-keeping (or pictures), in bytes.
@@ -115,7 +115,7 @@ pub(super) fn shown(line: &[u8]) -> Option<String> {
     };
     let text: String = text.chars().filter(|c| *c == '\n' || !c.is_control()).collect();
     let text = text.trim();
-    let time = record.timestamp.get(..19).map(|time| format!("{time}Z ")).unwrap_or_default();
+    let time = second(&record.timestamp).map(|time| format!("{time}Z ")).unwrap_or_default();
     let text = text.replace('\n', "\n  ").replace("\n  \n", "\n\n");
     (!text.is_empty()).then(|| format!("{time}{who}: {text}"))
 }
@@ -139,11 +139,10 @@ pub(super) fn news(line: &[u8]) -> Option<TranscriptNews> {
     let (doing, evidence) = match record.payload {
         Event::TaskStarted => (Doing::Working, "a turn has begun".to_owned()),
         Event::TaskComplete { error: None } => (Doing::Idle, "the turn is over".to_owned()),
-        Event::TaskComplete { error: Some(error) } => (
-            Doing::Failed(failure(&error)),
-            one_line(error.message.split_whitespace(), EVIDENCE_MAX),
-        ),
-        Event::TurnAborted { reason } => (Doing::Idle, format!("the turn was {reason}")),
+        Event::TaskComplete { error: Some(error) } => {
+            (Doing::Failed(failure(&error)), evidence(&error.message))
+        }
+        Event::TurnAborted { reason } => (Doing::Idle, evidence(&format!("the turn was {reason}"))),
         // Whatever was asked before it was used has been answered.
         Event::ItemCompleted {
             item: Item::CommandExecution { .. } | Item::FileChange | Item::McpToolCall,

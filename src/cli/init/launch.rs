@@ -15,14 +15,17 @@ const FILE_MAX: u64 = 1024 * 1024;
 /// So many names that mean nothing here are told, and how many there are more.
 const NAMES_MAX: usize = 12;
 
+/// A longer value is none, in bytes: each may be made of two of the one before it.
+const VALUE_MAX: usize = 16 * 1024;
+
 /// How deep one value may be made of others.
 const DEPTH_MAX: usize = 8;
 
 /// What it says.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Launch {
+pub(crate) struct Launch {
     file: PathBuf,
-    pub(super) url: Option<String>,
+    pub(crate) url: Option<String>,
     pub(super) builder: Option<PathBuf>,
     pub(super) adversary: Option<PathBuf>,
     pub(super) orchestrator: Option<PathBuf>,
@@ -59,7 +62,7 @@ impl Launch {
         Ok(Self::parse(&file, &String::from_utf8_lossy(&text), std::env::var("HOME").ok()))
     }
 
-    fn parse(file: &Path, text: &str, home: Option<String>) -> Self {
+    pub(crate) fn parse(file: &Path, text: &str, home: Option<String>) -> Self {
         let folder = file.parent().unwrap_or_else(|| Path::new("/"));
         let values = assignments(text, folder, home);
         let mut launch = Self { file: file.into(), ..Self::default() };
@@ -75,7 +78,7 @@ impl Launch {
     }
 
     /// What was taken, and what was not, by name, for the person.
-    pub(super) fn report(&self) -> Vec<String> {
+    pub(crate) fn report(&self) -> Vec<String> {
         let file = self.file.display();
         let mut lines = Vec::new();
         if self.taken.is_empty() {
@@ -201,7 +204,7 @@ fn phase(word: &str) -> (String, Option<PathBuf>) {
 fn has_password(url: &str) -> bool {
     let after = url.split_once("://").map_or("", |(_, after)| after);
     let host = after.split('/').next().unwrap_or_default();
-    host.split_once('@').is_some_and(|(user, _)| user.contains(':'))
+    host.rsplit_once('@').is_some_and(|(user, _)| user.contains(':'))
 }
 
 /// The names that the lines set, in the order of their names; without a value where it would have
@@ -303,6 +306,9 @@ fn expand(text: &str, known: &dyn Fn(&str) -> Option<String>) -> Option<String> 
             }
         };
         expanded.push_str(&known(name)?);
+        if expanded.len() > VALUE_MAX {
+            return None;
+        }
         rest = after;
     }
     expanded.push_str(rest);

@@ -205,14 +205,23 @@ impl Check<'_> {
         if let Some(veto) = &veto {
             self.regex(&key.of("veto"), veto);
         }
-        Some(Consent {
+        let checked = Consent {
             repo: self.repo(&key.of("repo"), consent.repo.as_ref()?),
             file: consent.file.clone()?,
             patterns,
             items: consent.items.clone(),
             veto,
             max_age: consent.max_age.map(|age| age.0),
-        })
+        };
+        let of_all = checked.any();
+        let each = || checked.patterns.iter().chain(&checked.veto);
+        if each().all(|pattern| Regex::new(pattern).is_ok()) && Regex::new(&of_all).is_err() {
+            let what = "is a regular expression that cannot be put together with the others: it is \
+                        too large with them, or its end is a comment of (?x); write it shorter or \
+                        without that";
+            self.wrong(&key.of("pattern"), what);
+        }
+        Some(checked)
     }
 
     fn regex(&mut self, key: &Key, pattern: &str) {

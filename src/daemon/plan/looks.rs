@@ -114,8 +114,7 @@ impl Patterns {
         let items = consent.patterns.iter().map(|it| Regex::new(it));
         let items = items.collect::<Result<Vec<_>, _>>().ok()?;
         let veto = consent.veto.as_ref().map(|it| Regex::new(it)).transpose().ok()?;
-        let all = consent.patterns.iter().chain(&consent.veto).map(|it| format!("(?:{it})"));
-        let any = Regex::new(&all.collect::<Vec<_>>().join("|")).ok()?;
+        let any = Regex::new(&consent.any()).ok()?;
         Some((Self { items, veto }, any))
     }
 }

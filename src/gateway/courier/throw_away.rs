@@ -1,6 +1,6 @@
-//! Throwing away what was put into the folders of groups, when it is old. A container may write
-//! there: no link of its making is followed, and what it has put there itself stays. Not here: how
-//! files get there (see [`super::drop_off`]).
+//! Throwing away what is old: in the ledger, and what was put into the folders of groups. A container
+//! may write there: no link of its making is followed, and what it has put there itself stays. Not
+//! here: how files get there (see [`super::drop_off`]).
 
 use std::io;
 use std::os::fd::OwnedFd;
@@ -8,11 +8,50 @@ use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, fstat, open, openat, unlinkat};
+use tokio::time::Instant;
 
+use super::{Courier, words};
 use crate::gateway::ledger::events::EventId;
+use crate::gateway::ledger::{LedgerError, retention};
+
+/// Between two times of throwing away what is old.
+const SWEEP_EVERY: Duration = Duration::from_secs(3600);
 
 /// So many events' folders are taken away at once; the rest has time.
 const AT_ONCE: usize = 200;
+
+impl Courier {
+    pub(super) async fn sweep(&mut self, now: SystemTime) -> Result<(), LedgerError> {
+        if self.swept.is_some_and(|last| last.elapsed() < SWEEP_EVERY) {
+            return Ok(());
+        }
+        let more = self.ledger.write(move |transaction| retention::sweep(transaction, now)).await?;
+        if !more {
+            self.swept = Some(Instant::now());
+            self.throw_away_mail(now).await;
+        }
+        Ok(())
+    }
+
+    /// Files in groups' folders are kept as long as the ledger keeps them.
+    async fn throw_away_mail(&self, now: SystemTime) {
+        let settings = self.settings.clone();
+        let thrown = self.at_files(move || {
+            for addressee in &settings.addressees {
+                let base = settings.directory.join("groups").join(&addressee.folder);
+                // Where there is no mail, or no group, there is nothing to throw away.
+                match old_mail(&base, words::FOLDER, retention::BODIES, now) {
+                    Ok(0) | Err(_) => {}
+                    Ok(gone) => tracing::info!(group = addressee.name, gone, "old mail is gone"),
+                }
+            }
+            Ok(())
+        });
+        if let Err(error) = thrown.await {
+            tracing::debug!(%error, "old mail stays for now");
+        }
+    }
+}
 
 /// Takes away the files of events from the folder `name` of `base`, each with the folder that is
 /// named after the event, if nothing was written there for as long as `keep`. How many were taken
@@ -20,12 +59,7 @@ const AT_ONCE: usize = 200;
 ///
 /// # Errors
 /// As the system has them for `base` and `name`; what cannot be taken away is left.
-pub(super) fn old_mail(
-    base: &Path,
-    name: &str,
-    keep: Duration,
-    now: SystemTime,
-) -> io::Result<usize> {
+fn old_mail(base: &Path, name: &str, keep: Duration, now: SystemTime) -> io::Result<usize> {
     let base = open(base, FOLDER, Mode::empty())?;
     let mail = openat(&base, name, FOLDER, Mode::empty())?;
     let is_event = |name: &String| EventId::parse(name).is_some();

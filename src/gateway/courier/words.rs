@@ -71,8 +71,8 @@ pub(crate) fn file_names<'a>(names: impl Iterator<Item = &'a str>) -> Vec<String
     for name in names {
         let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
         let safe: String = name.chars().map(|c| if plain(c) { c } else { '_' }).collect();
-        let safe = safe.trim_start_matches(['.', '_']);
         let safe = &safe[safe.len().saturating_sub(NAME_MAX)..];
+        let safe = safe.trim_start_matches(['.', '_']);
         let safe = if safe.is_empty() { "file" } else { safe };
         let mut unique = safe.to_owned();
         let mut number = 2;
@@ -110,6 +110,8 @@ mod tests {
         );
         let long = "x".repeat(500);
         assert_eq!(file_names([long.as_str()].into_iter())[0].len(), NAME_MAX);
+        let dotted = format!("long.{}", "y".repeat(NAME_MAX - 1));
+        assert_eq!(file_names([dotted.as_str()].into_iter()), ["y".repeat(NAME_MAX - 1)]);
     }
 
     #[test]

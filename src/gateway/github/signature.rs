@@ -11,7 +11,7 @@ impl Signature {
     /// Reads the header's value; `None` for what cannot be a signature.
     pub fn parse(header: &str) -> Option<Self> {
         let hex = header.trim().strip_prefix("sha256=")?;
-        if hex.len() != 64 || !hex.is_ascii() {
+        if hex.len() != 64 || !hex.bytes().all(|byte| byte.is_ascii_hexdigit()) {
             return None;
         }
         let mut bytes = [0; 32];

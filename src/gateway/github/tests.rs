@@ -20,6 +20,7 @@ fn a_signature_fits_its_secret_and_its_bytes_alone() {
         assert_eq!(Signature::parse(bad), None, "{bad:?}");
     }
     assert_eq!(Signature::parse(&format!("sha256={}", "é".repeat(32))), None);
+    assert_eq!(Signature::parse(&format!("sha256={}", "+a".repeat(32))), None, "no digits");
 }
 
 #[test]

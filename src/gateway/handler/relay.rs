@@ -24,6 +24,21 @@ struct Ack {
     event: String,
 }
 
+/// Why a body acknowledges nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum NoAck {
+    /// It is no acknowledgement.
+    Bad,
+    /// What it names can be no event of ours.
+    NoEvent,
+}
+
+/// The event that a body acknowledges.
+pub(crate) fn acked(body: &[u8]) -> Result<EventId, NoAck> {
+    let Ack { event } = serde_json::from_slice(body).map_err(|_| NoAck::Bad)?;
+    EventId::parse(event.trim()).ok_or(NoAck::NoEvent)
+}
+
 impl Handler {
     pub(super) async fn relay(&self, side: &Side, asked: &mut Asked) -> Answer {
         let speaker = match self.speaker(side, asked) {
@@ -100,10 +115,13 @@ impl Handler {
             Ok(body) => body,
             Err(error) => return unread(error, ACK_MAX),
         };
-        let Ok(Ack { event }) = serde_json::from_slice::<Ack>(&body) else {
-            return Answer::Bad("the body is no {\"event\":\"…\"}".to_owned());
+        let event = match acked(&body) {
+            Ok(event) => event,
+            Err(NoAck::Bad) => {
+                return Answer::Bad("the body is no {\"event\":\"…\"}".to_owned());
+            }
+            Err(NoAck::NoEvent) => return denied(),
         };
-        let Some(event) = EventId::parse(event.trim()) else { return denied() };
         let now = SystemTime::now();
         let group = speaker.clone();
         match self.ledger.write(move |it| said::ack(it, &event, &group, now)).await {

@@ -12,10 +12,10 @@ use super::state::State;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct LetterId(i64);
 
-#[cfg(test)]
+#[cfg(any(test, fuzzing))]
 impl LetterId {
     /// One that no ledger has given.
-    pub(in crate::gateway) const fn of_a_test() -> Self {
+    pub(crate) const fn of_a_test() -> Self {
         Self(0)
     }
 }

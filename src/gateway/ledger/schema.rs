@@ -124,7 +124,7 @@ const VERSION_2: &str = "
 
 /// How a migration ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Migrated {
+pub(crate) enum Migrated {
     /// The ledger has our version.
     Done,
     /// It has a later one, and nothing was done to it.
@@ -132,7 +132,7 @@ pub(super) enum Migrated {
 }
 
 /// Brings a ledger to our version, all or nothing: two processes may try it at once.
-pub(super) fn migrate(connection: &mut Connection) -> rusqlite::Result<Migrated> {
+pub(crate) fn migrate(connection: &mut Connection) -> rusqlite::Result<Migrated> {
     let version = |connection: &Connection| {
         connection.query_row("PRAGMA user_version", [], |row| row.get::<_, i64>(0))
     };

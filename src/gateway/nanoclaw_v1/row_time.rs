@@ -15,7 +15,7 @@ const BEFORE_NOW: Duration = Duration::from_secs(3);
 
 /// The date of the next row. `latest` is the latest text there is; `now` counts only if there is
 /// none. `None`: no date is later than that text.
-pub(super) fn after(latest: &str, now: SystemTime) -> Option<String> {
+pub(crate) fn after(latest: &str, now: SystemTime) -> Option<String> {
     if latest.is_empty() {
         return Some(written(Timestamp::try_from(now.checked_sub(BEFORE_NOW)?).ok()?));
     }
@@ -24,11 +24,13 @@ pub(super) fn after(latest: &str, now: SystemTime) -> Option<String> {
     // A channel may write whole seconds without a fraction, or another zone's hour: such a text can
     // be later than its date.
     let candidates = [Some(next), next_second(next), as_if_utc(latest).and_then(next_second)];
-    candidates.into_iter().flatten().map(written).find(|text| text.as_str() > latest)
+    let mut texts = candidates.into_iter().flatten().map(written);
+    // A year before the first is written with a sign, and sorts nowhere.
+    texts.find(|text| text.as_str() > latest && !text.starts_with('-'))
 }
 
 /// The time that such a text means.
-pub(super) fn parse(text: &str) -> Option<SystemTime> {
+pub(crate) fn parse(text: &str) -> Option<SystemTime> {
     text.parse::<Timestamp>().ok().map(SystemTime::from)
 }
 
@@ -81,5 +83,6 @@ mod tests {
     fn after_a_text_that_is_no_date_there_is_nothing() {
         assert_eq!(after("zzz", now()), None);
         assert_eq!(after("9999-12-31T23:59:59.999Z", now()), None);
+        assert_eq!(after("-000001-05-27T06:15:25Z", now()), None);
     }
 }

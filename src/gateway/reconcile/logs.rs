@@ -138,15 +138,19 @@ async fn steps(client: &Arc<Client>, build: u64) -> Result<Vec<Step>, AskError> 
             }
             None => None,
         };
-        let file =
-            format!("build-{build}-{}.log", clean::reference(&name).replace(['/', '%', '#'], "_"));
+        let file = file_name(build, &name);
         steps.push(Step { name, log: bytes.map(|bytes| Attachment { name: file, bytes }) });
     }
     Ok(steps)
 }
 
+/// What the log of a step is called.
+pub(crate) fn file_name(build: u64, step: &str) -> String {
+    format!("build-{build}-{}.log", clean::reference(step).replace(['/', '%', '#'], "_"))
+}
+
 /// The names of the tasks that failed, with the numbers of their logs.
-fn failed(timeline: &Value) -> Vec<(String, Option<u64>)> {
+pub(crate) fn failed(timeline: &Value) -> Vec<(String, Option<u64>)> {
     let records = timeline["records"].as_array().into_iter().flatten();
     let failed = records.filter(|record| record["type"] == "Task" && record["result"] == "failed");
     let mut failed: Vec<_> = failed.collect();

@@ -17,6 +17,8 @@ const PATH: &str = "hooks/subscriptions";
 /// What our webhooks' addresses end in.
 const OURS: &str = "/webhook/azure-devops";
 const GOOD: &str = "enabled";
+/// How much of a name or a word of theirs is shown, in characters.
+const SHOWN_MAX: usize = 80;
 
 /// What was told last, by subscription.
 #[derive(Debug, Default)]
@@ -43,9 +45,7 @@ pub(super) async fn look(client: &Arc<Client>, ledger: &Ledger, seen: &mut Seen)
     };
     seen.refused = false;
     let mut silenced = Vec::new();
-    for subscription in list["value"].as_array().into_iter().flatten().filter(|it| is_ours(it)) {
-        let text = |key: &str| clean::line(subscription[key].as_str().unwrap_or_default(), 80);
-        let (id, state, event) = (text("id"), text("status"), text("eventType"));
+    for Subscription { id, state, event } in ours(&list) {
         if state != GOOD {
             let (id, event, state) = (id.clone(), event.clone(), state.clone());
             silenced.push(Silenced { id, event, state });
@@ -79,6 +79,23 @@ async fn note(ledger: &Ledger, seen: &mut Seen, mut silenced: Vec<Silenced>) {
             tracing::warn!(error = %chain(&error), "silenced webhooks cannot be noted");
         }
     }
+}
+
+/// A subscription that sends us webhooks, in cleaned words.
+pub(crate) struct Subscription {
+    pub(crate) id: String,
+    pub(crate) state: String,
+    pub(crate) event: String,
+}
+
+/// Those of a list that are about us.
+pub(crate) fn ours(list: &Value) -> Vec<Subscription> {
+    let all = list["value"].as_array().into_iter().flatten();
+    let read = |it: &Value| {
+        let text = |key: &str| clean::line(it[key].as_str().unwrap_or_default(), SHOWN_MAX);
+        Subscription { id: text("id"), state: text("status"), event: text("eventType") }
+    };
+    all.filter(|it| is_ours(it)).map(read).collect()
 }
 
 fn is_ours(subscription: &Value) -> bool {

@@ -175,9 +175,11 @@ fn decoded(text: &str) -> Result<String, String> {
             b'+' => b' ',
             b'%' => {
                 let digits = [rest.next(), rest.next()];
-                let digits: Vec<u8> = digits.into_iter().flatten().collect();
-                let hex = std::str::from_utf8(&digits).ok().filter(|hex| hex.len() == 2);
-                let byte = hex.and_then(|hex| u8::from_str_radix(hex, 16).ok());
+                let hex = digits.map(|digit| digit.and_then(|it| char::from(it).to_digit(16)));
+                let byte = match hex {
+                    [Some(high), Some(low)] => u8::try_from(high * 16 + low).ok(),
+                    [None, _] | [_, None] => None,
+                };
                 byte.ok_or_else(|| format!("the query has a bad escape: {text:?}"))?
             }
             byte => byte,

@@ -25,7 +25,7 @@ pub(super) fn directory_of(roots: &Roots) -> Result<PathBuf, NoCgroups> {
 }
 
 /// Of a line of mountinfo for cgroup2: which part of the tree is mounted, and where.
-fn cgroup2_mount(line: &str) -> Option<(PathBuf, PathBuf)> {
+pub(crate) fn cgroup2_mount(line: &str) -> Option<(PathBuf, PathBuf)> {
     let (mount, filesystem) = line.split_once(" - ")?;
     if filesystem.split(' ').next() != Some("cgroup2") {
         return None;

@@ -6,13 +6,13 @@ use std::ops::Range;
 use regex::Regex;
 
 /// The lines of a text without their ends, a carriage return included. What is no UTF-8 is replaced.
-pub(super) fn lines(text: &[u8]) -> Vec<String> {
+pub(crate) fn lines(text: &[u8]) -> Vec<String> {
     let text = String::from_utf8_lossy(text);
     text.lines().map(str::to_owned).collect()
 }
 
 /// The lines that match, by their place from 0.
-pub(super) fn matching<'a>(
+pub(crate) fn matching<'a>(
     lines: &'a [String],
     pattern: &'a Regex,
 ) -> impl Iterator<Item = (usize, &'a str)> {
@@ -23,7 +23,7 @@ pub(super) fn matching<'a>(
 /// The sections under each heading line that is `heading`, spaces around it aside: the heading's
 /// place up to the next heading of its level or a higher one. What stands in a fenced block is no
 /// heading. A `heading` without `#` is a line that ends at any heading.
-pub(super) fn sections(lines: &[String], heading: &str) -> Vec<Range<usize>> {
+pub(crate) fn sections(lines: &[String], heading: &str) -> Vec<Range<usize>> {
     let heading = heading.trim();
     let level = level(heading).unwrap_or(usize::MAX);
     let mut found: Vec<Range<usize>> = Vec::new();

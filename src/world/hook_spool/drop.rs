@@ -112,7 +112,7 @@ fn read_stdin() -> Vec<u8> {
 }
 
 /// The object that was said; a long one without what lies deeper in it and with its texts cut.
-fn payload(input: &[u8]) -> Option<Value> {
+pub(crate) fn payload(input: &[u8]) -> Option<Value> {
     if input.len() > INPUT_MAX {
         return None;
     }

@@ -11,7 +11,7 @@ use super::Wanted;
 
 /// Why a key cannot be put in.
 #[derive(Debug)]
-pub(super) enum Refused {
+pub(crate) enum Refused {
     /// The text is no JSON.
     NotJson(serde_json::Error),
     /// The key so deep on the way is not what it must be.
@@ -19,7 +19,7 @@ pub(super) enum Refused {
 }
 
 /// The text with what is wanted at `path`; none if it is there already.
-pub(super) fn edit(
+pub(crate) fn edit(
     text: &str,
     path: &[String],
     wanted: &Wanted,

@@ -19,9 +19,9 @@ pub struct Entry {
 
 /// Where a new line goes, and what must be around it.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Place {
+pub(crate) struct Place {
     /// The byte before which it is inserted.
-    pub(super) at: usize,
+    pub(crate) at: usize,
     before: String,
     after: &'static str,
     newline: &'static str,
@@ -29,14 +29,14 @@ pub(super) struct Place {
 
 impl Place {
     /// The bytes to insert for `line`.
-    pub(super) fn dress(&self, line: &str) -> Vec<u8> {
+    pub(crate) fn dress(&self, line: &str) -> Vec<u8> {
         let Self { before, after, newline, .. } = self;
         format!("{before}{line}{newline}{after}").into_bytes()
     }
 }
 
 /// The place of the next entry: after the last line of the section that is not blank.
-pub(super) fn place(text: &[u8]) -> Place {
+pub(crate) fn place(text: &[u8]) -> Place {
     let lines = lines(text);
     let newline = newline_of(text, &lines);
     let unended = if text.is_empty() || text.ends_with(b"\n") { "" } else { newline };
@@ -59,7 +59,7 @@ pub(super) fn place(text: &[u8]) -> Place {
 }
 
 /// Every list item of the section.
-pub(super) fn entries(text: &[u8]) -> Vec<Entry> {
+pub(crate) fn entries(text: &[u8]) -> Vec<Entry> {
     let lines = lines(text);
     let Some(section) = section(text, &lines) else { return Vec::new() };
     section.skip(1).filter_map(|index| item(&text[lines[index].clone()])).map(entry).collect()
@@ -156,8 +156,8 @@ fn item(line: &[u8]) -> Option<String> {
     let bullets: &[u8] = if digits > 0 { b".)" } else { b"-*+" };
     let rest = body.get(digits + 1..)?;
     let is_bullet = bullets.contains(&body[digits]) && rest.first()?.is_ascii_whitespace();
-    let text = rest.trim_ascii();
-    (is_bullet && !text.is_empty()).then(|| String::from_utf8_lossy(text).into_owned())
+    let text = String::from_utf8_lossy(rest.trim_ascii());
+    (is_bullet && !text.trim().is_empty()).then(|| text.into_owned())
 }
 
 fn is_blank(line: &[u8]) -> bool {

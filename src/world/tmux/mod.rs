@@ -17,7 +17,7 @@ mod quote;
 mod server;
 mod typing;
 mod version;
-mod wire;
+pub(crate) mod wire;
 
 #[cfg(test)]
 mod tests;

@@ -23,29 +23,29 @@ pub enum Notification {
 
 /// One thing said.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Said {
+pub(crate) enum Said {
     Answer(Answer),
     Unasked(Notification),
 }
 
 /// The output of one command.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Answer {
+pub(crate) struct Answer {
     /// It belongs to a command that came in through this very client.
-    pub(super) ours: bool,
+    pub(crate) ours: bool,
     /// tmux refused the command, and the body says why.
-    pub(super) refused: bool,
+    pub(crate) refused: bool,
     /// The lines, joined by newlines.
-    pub(super) body: Vec<u8>,
+    pub(crate) body: Vec<u8>,
 }
 
 /// The stream makes no sense: what followed could be taken for the answer to a wrong command.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Garbled;
+pub(crate) struct Garbled;
 
 /// Reads the stream.
 #[derive(Debug, Default)]
-pub(super) struct Reader {
+pub(crate) struct Reader {
     line: Vec<u8>,
     open: Option<Block>,
 }
@@ -61,7 +61,7 @@ struct Block {
 
 impl Reader {
     /// Takes the next bytes and says what they completed.
-    pub(super) fn feed(&mut self, bytes: &[u8], said: &mut Vec<Said>) -> Result<(), Garbled> {
+    pub(crate) fn feed(&mut self, bytes: &[u8], said: &mut Vec<Said>) -> Result<(), Garbled> {
         for piece in bytes.split_inclusive(|&byte| byte == b'\n') {
             self.line.extend_from_slice(piece);
             if self.line.last() == Some(&b'\n') {

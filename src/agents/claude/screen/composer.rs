@@ -47,8 +47,9 @@ fn typed(first: bool, row: &Row) -> String {
     }
     let body: String =
         body.char_indices().filter(|(at, _)| !look(*at).dim).map(|(_, c)| c).collect();
-    let indented = if first { 0 } else { body.len() - body.trim_start().len() };
-    body.get(indented.min(2)..).unwrap_or_default().trim_end().to_owned()
+    let indented = body.chars().take(if first { 0 } else { 2 }).take_while(|c| c.is_whitespace());
+    let indented: usize = indented.map(char::len_utf8).sum();
+    body.get(indented..).unwrap_or_default().trim_end().to_owned()
 }
 
 /// How many bytes the sign takes; none where so much is typed that its row is out of sight.

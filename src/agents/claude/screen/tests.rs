@@ -346,3 +346,10 @@ fn in_every_capture_of_the_limit_dialog_the_option_that_waits_is_found_and_in_no
         }
     }
 }
+
+#[test]
+fn a_row_that_begins_with_a_wide_blank_is_typed_too() {
+    let rule = "─".repeat(20);
+    let reading = seen(&format!("{rule}\n❯\u{a0}one\n\u{3000}two\n{rule}\n"));
+    assert_eq!(reading.composer, Composer::Text("one\ntwo".to_owned()));
+}

@@ -8,12 +8,9 @@ use serde_json::Value;
 
 use super::{INTERRUPTED, LINE_MAX, entered, has, local, texts};
 use crate::agents::claude::{hooks, screen};
-use crate::agents::text::one_line;
+use crate::agents::text;
 use crate::agents::{TranscriptAnswer, TranscriptNews};
 use crate::decide::{Doing, Failure, Tokens};
-
-/// Evidence is a few words of an error, not the error.
-const EVIDENCE_MAX: usize = 160;
 
 /// The kinds of records that are read, as they stand in a line.
 const KINDS: [&[u8]; 3] = [br#""type":"user""#, br#""type":"assistant""#, br#""type":"system""#];
@@ -188,9 +185,9 @@ fn until(record: &Record) -> Option<SystemTime> {
 }
 
 fn evidence(record: &Record, text: &str) -> String {
-    let short = one_line(text.split_whitespace(), EVIDENCE_MAX);
-    let word = || record.error.as_ref().and_then(Value::as_str).unwrap_or("an error").to_owned();
-    if short.is_empty() { word() } else { short }
+    let short = text::evidence(text);
+    let word = || record.error.as_ref().and_then(Value::as_str).unwrap_or("an error");
+    if short.is_empty() { text::evidence(word()) } else { short }
 }
 
 fn answer(record: &Record) -> Option<TranscriptAnswer> {

@@ -54,12 +54,22 @@ fn a_script_is_read_for_its_assignments_and_nothing_of_it_is_run() {
 
 #[test]
 fn no_value_is_ever_shown_and_no_password_taken() {
+    let launch = parse("REPO=https://x@me:hunter2@git.example.org/x.git\n");
+    assert_eq!(launch.url, None);
     let launch = parse("TOKEN=hunter2\nREPO=https://me:hunter2@git.example.org/x.git\n");
     assert_eq!(launch.url, None);
     let said = launch.report().join("\n");
     assert!(said.contains("TOKEN") && said.contains("REPO"), "{said}");
     assert!(!said.contains("hunter2"), "{said}");
     assert!(!format!("{launch:?}").contains("hunter2"), "{launch:?}");
+}
+
+/// Fifty lines that each double the one before would not fit into any memory.
+#[test]
+fn a_value_that_grows_with_each_line_is_none() {
+    let lines = (1..50).map(|n| format!("A{n}=$A{0}$A{0}\n", n - 1));
+    let launch = parse(&format!("A0=x\n{}BUILDER_DIR=$A49\n", lines.collect::<String>()));
+    assert_eq!(launch.builder, None);
 }
 
 #[test]

@@ -40,7 +40,9 @@ fn what_is_wrong_is_said() {
         let why = json(text).unwrap_err();
         assert!(why.contains(says), "{why}");
     }
-    assert!(parse("text/plain", "to=%zz", b"x").unwrap_err().contains("escape"));
+    for query in ["to=%zz", "to=%+f", "to=%f", "to=%"] {
+        assert!(parse("text/plain", query, b"x").unwrap_err().contains("escape"), "{query}");
+    }
     assert!(parse("application/json", "", b"{\"to\":\"\xff\"}").is_err());
 }
 
