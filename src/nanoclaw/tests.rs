@@ -90,7 +90,7 @@ fn a_letter_is_answered_when_an_assistant_speaks_after_it() {
     let asked =
         "{\"type\":\"assistant\"}\n{\"type\":\"user\",\"message\":\"[evt 7k3f9q2d] look\"}\n";
     let folder = transcripts::folder(dir.path(), Generation::V1, "ryan");
-    let answered = |mark: &str| transcripts::answered(&folder, mark, SystemTime::UNIX_EPOCH);
+    let answered = |mark: &str| transcripts::read(&folder, SystemTime::UNIX_EPOCH).answer(mark);
     write(&path, asked.as_bytes());
     assert!(!answered("[evt 7k3f9q2d]"), "spoken before it was asked");
     write(&path, format!("{asked}{{\"type\":\"assistant\"}}\n").as_bytes());
@@ -120,9 +120,9 @@ fn a_letter_is_dealt_with_when_the_turn_that_read_it_has_ended() {
     ] {
         written += &line;
         write(&path, written.as_bytes());
-        let since = SystemTime::UNIX_EPOCH;
-        assert_eq!(transcripts::answered(&folder, "[evt 1]", since), answered, "{line}");
-        assert_eq!(transcripts::turn_ended(&folder, "[evt 1]", since), ended, "{line}");
+        let read = transcripts::read(&folder, SystemTime::UNIX_EPOCH);
+        let seen = (read.answer("[evt 1]"), read.end_turn("[evt 1]"));
+        assert_eq!(seen, (answered, ended), "{line}");
     }
 }
 

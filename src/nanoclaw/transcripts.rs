@@ -23,18 +23,12 @@ pub fn folder(directory: &Path, generation: Generation, name: &str) -> PathBuf {
     }
 }
 
-/// Whether an assistant's record follows the one that `mark` stands in, in a transcript of `folder`
-/// that was written since `since`. It may be the first of many.
-pub fn answered(folder: &Path, mark: &str, since: SystemTime) -> bool {
-    any_follows(folder, mark, since, is_answer)
-}
+/// What the transcripts of a group say.
+#[derive(Debug)]
+pub struct Transcripts(Vec<String>);
 
-/// Whether a turn that read `mark` has come to its end, as [`answered`].
-pub fn turn_ended(folder: &Path, mark: &str, since: SystemTime) -> bool {
-    any_follows(folder, mark, since, is_end)
-}
-
-fn any_follows(folder: &Path, mark: &str, since: SystemTime, is: fn(&str) -> bool) -> bool {
+/// Reads the transcripts of `folder` that were written since `since`.
+pub fn read(folder: &Path, since: SystemTime) -> Transcripts {
     let mut found: Vec<(SystemTime, PathBuf)> = entries(folder)
         .flat_map(|project| entries(&project).collect::<Vec<_>>())
         .filter(|path| path.extension().is_some_and(|it| it == "jsonl"))
@@ -42,10 +36,22 @@ fn any_follows(folder: &Path, mark: &str, since: SystemTime, is: fn(&str) -> boo
         .filter(|(modified, _)| *modified >= since)
         .collect();
     found.sort();
-    found.iter().rev().take(FILES_MAX).any(|(_, path)| {
-        files::end(path, READ_MAX)
-            .is_ok_and(|bytes| follows(&String::from_utf8_lossy(&bytes), mark, is))
-    })
+    let newest = found.iter().rev().take(FILES_MAX);
+    let texts = newest.filter_map(|(_, path)| files::end(path, READ_MAX).ok());
+    Transcripts(texts.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).collect())
+}
+
+impl Transcripts {
+    /// Whether an assistant's record follows the one that `mark` stands in. It may be the first of
+    /// many.
+    pub fn answer(&self, mark: &str) -> bool {
+        self.0.iter().any(|text| follows(text, mark, is_answer))
+    }
+
+    /// Whether a turn that read `mark` has come to its end.
+    pub fn end_turn(&self, mark: &str) -> bool {
+        self.0.iter().any(|text| follows(text, mark, is_end))
+    }
 }
 
 fn follows(transcript: &str, mark: &str, is: fn(&str) -> bool) -> bool {

@@ -322,7 +322,7 @@ fn is_answered(
     }
     let mark = words::mark(&letter.event, last.number);
     let written = transcripts::folder(directory, Generation::V1, folder);
-    let answered = transcripts::answered(&written, &mark, last.at);
+    let answered = transcripts::read(&written, last.at).answer(&mark);
     if !answered {
         silent.insert(letter.id, end);
     }

@@ -3,7 +3,8 @@
 //! over restarts and dead containers until it is noted as completed, and that is no proof: what has
 //! become of it then is in the transcripts. Not here: the socket, and the databases.
 
-use std::path::Path;
+use std::cell::OnceCell;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use super::round_v1::put_files;
@@ -12,9 +13,10 @@ use super::{Addressee, Courier, Round, Work};
 use crate::gateway::ledger::letters::{self, Delivery, Letter};
 use crate::gateway::ledger::{LedgerError, State};
 use crate::gateway::nanoclaw_v2::{self as v2_hand, IN_CONTAINER};
-use crate::gateway::processes::{self, Host};
+use crate::gateway::processes::{self, Host, Processes};
+use crate::nanoclaw::transcripts::{self, Transcripts};
 use crate::nanoclaw::v2::{self, Found, Progress, Wiring};
-use crate::nanoclaw::{Generation, Unfit, transcripts};
+use crate::nanoclaw::{Generation, Unfit};
 
 /// NanoClaw writes down at once what it takes, and says nothing of what it drops.
 const NOT_WRITTEN_DOWN: Duration = Duration::from_secs(10);
@@ -201,6 +203,7 @@ fn look(directory: &Path, work: &Work) -> Looked {
     let wiring = v2::wiring(directory, &addressee.folder, addressee.chat.as_deref());
     let mut seen = Vec::new();
     if let Ok(wiring) = &wiring {
+        let turns = Turns::new(directory, work, wiring);
         for letter in &work.under_way {
             let mark = words::mark(&letter.event, letter.deliveries);
             let one = v2::find(directory, &wiring.group, &mark);
@@ -211,7 +214,7 @@ fn look(directory: &Path, work: &Work) -> Looked {
             }
             let one = one.map(|found| {
                 found.map(|found| {
-                    let turn = turn(directory, work, wiring, letter, &found);
+                    let turn = turns.of(directory, &mark, &found);
                     Seen { found, turn }
                 })
             });
@@ -221,26 +224,47 @@ fn look(directory: &Path, work: &Work) -> Looked {
     Looked { wiring, seen }
 }
 
-/// What has become of a letter that NanoClaw has done its part for.
-fn turn(directory: &Path, work: &Work, wiring: &Wiring, letter: &Letter, found: &Found) -> Turn {
-    let (Progress::Completed, Some(last)) = (found.progress, &letter.last) else {
-        return Turn::Open;
-    };
-    let written = transcripts::folder(directory, Generation::V2, &wiring.group);
-    let mark = words::mark(&letter.event, last.number);
-    let ended = || transcripts::turn_ended(&written, &mark, last.at);
-    if ended() {
-        return Turn::Ended;
+/// What bears on the turns of a group's agent; each is looked at once, and only if it is asked for.
+struct Turns<'a> {
+    folder: &'a str,
+    transcripts: PathBuf,
+    /// When the oldest letter that is under way was given.
+    since: SystemTime,
+    read: OnceCell<Transcripts>,
+    /// With the transcripts as they were after that: a turn may have ended well in between.
+    processes: OnceCell<(Processes, Transcripts)>,
+}
+
+impl<'a> Turns<'a> {
+    fn new(directory: &Path, work: &'a Work, wiring: &Wiring) -> Self {
+        let given = work.under_way.iter().filter_map(|letter| Some(letter.last.as_ref()?.at));
+        Self {
+            folder: &work.addressee.folder,
+            transcripts: transcripts::folder(directory, Generation::V2, &wiring.group),
+            since: given.min().unwrap_or(SystemTime::UNIX_EPOCH),
+            read: OnceCell::new(),
+            processes: OnceCell::new(),
+        }
     }
-    // First the container, then the transcript again: it may have ended well in between.
-    let processes = processes::look(directory);
-    let folder = &work.addressee.folder;
-    let time = found.since.unwrap_or_else(SystemTime::now) + Duration::from_secs(1);
-    let lives = processes.has_container_since(Generation::V2, folder, time);
-    match processes.host {
-        Host::Alive(_) if !lives && !ended() => Turn::Lost,
-        Host::Alive(_) if !lives => Turn::Ended,
-        Host::Alive(_) | Host::Absent | Host::Unknown => Turn::Open,
+
+    /// What has become of a letter that NanoClaw has done its part for.
+    fn of(&self, directory: &Path, mark: &str, found: &Found) -> Turn {
+        if found.progress != Progress::Completed {
+            return Turn::Open;
+        }
+        let read = || transcripts::read(&self.transcripts, self.since);
+        if self.read.get_or_init(read).end_turn(mark) {
+            return Turn::Ended;
+        }
+        let look = || (processes::look(directory), read());
+        let (processes, after) = self.processes.get_or_init(look);
+        let time = found.since.unwrap_or_else(SystemTime::now) + Duration::from_secs(1);
+        let lives = processes.has_container_since(Generation::V2, self.folder, time);
+        match processes.host {
+            Host::Alive(_) if !lives && !after.end_turn(mark) => Turn::Lost,
+            Host::Alive(_) if !lives => Turn::Ended,
+            Host::Alive(_) | Host::Absent | Host::Unknown => Turn::Open,
+        }
     }
 }
 
