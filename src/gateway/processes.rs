@@ -3,6 +3,7 @@
 
 use std::fs;
 use std::path::Path;
+use std::time::SystemTime;
 
 use crate::decide::Process;
 use crate::nanoclaw::{Generation, containers};
@@ -43,6 +44,17 @@ impl Processes {
     /// Whether a container of this group lives.
     pub fn has_container(&self, generation: Generation, folder: &str) -> bool {
         self.clients.iter().any(|client| containers::is_of(&client.name, generation, folder))
+    }
+
+    /// Whether a container of this group lives that was there at `time`.
+    pub fn has_container_since(
+        &self,
+        generation: Generation,
+        folder: &str,
+        time: SystemTime,
+    ) -> bool {
+        let began = |client: &Client| containers::began(&client.name, generation, folder);
+        self.clients.iter().filter_map(began).any(|began| began <= time)
     }
 
     /// As a test has it.

@@ -1,6 +1,8 @@
 //! Recognising NanoClaw and its containers by how their processes were called: the gateway has no
 //! docker, but the client `docker run` lives as long as its container. Not here: reading `/proc`.
 
+use std::time::{Duration, SystemTime};
+
 use super::Generation;
 
 /// The name that a command line gives to the container that it runs.
@@ -20,9 +22,14 @@ pub fn container(argv: &[&str]) -> Option<String> {
     None
 }
 
-/// Whether a container of this name is one of a group: NanoClaw puts the folder and the time of its
-/// start, in milliseconds, into the name.
+/// Whether a container of this name is one of a group.
 pub fn is_of(name: &str, generation: Generation, folder: &str) -> bool {
+    began(name, generation, folder).is_some()
+}
+
+/// When a container of a group was started, if this is the name of one: NanoClaw puts the folder and
+/// the time, in milliseconds, into the name.
+pub fn began(name: &str, generation: Generation, folder: &str) -> Option<SystemTime> {
     let begin = match generation {
         Generation::V1 => {
             let plain = |c: char| if c.is_ascii_alphanumeric() { c } else { '-' };
@@ -30,8 +37,9 @@ pub fn is_of(name: &str, generation: Generation, folder: &str) -> bool {
         }
         Generation::V2 => format!("nanoclaw-v2-{folder}-"),
     };
-    let stamp = name.strip_prefix(&begin);
-    stamp.is_some_and(|it| !it.is_empty() && it.bytes().all(|byte| byte.is_ascii_digit()))
+    let stamp = name.strip_prefix(&begin)?;
+    let millis = stamp.bytes().all(|byte| byte.is_ascii_digit()).then(|| stamp.parse().ok())??;
+    SystemTime::UNIX_EPOCH.checked_add(Duration::from_millis(millis))
 }
 
 /// The script that a command line of NanoClaw itself runs, as it is written there.

@@ -89,13 +89,41 @@ fn a_letter_is_answered_when_an_assistant_speaks_after_it() {
     let path = dir.path().join("data/sessions/ryan/.claude/projects/-workspace-group/a.jsonl");
     let asked =
         "{\"type\":\"assistant\"}\n{\"type\":\"user\",\"message\":\"[evt 7k3f9q2d] look\"}\n";
-    let answered =
-        |mark: &str| transcripts::answered(dir.path(), "ryan", mark, SystemTime::UNIX_EPOCH);
+    let folder = transcripts::folder(dir.path(), Generation::V1, "ryan");
+    let answered = |mark: &str| transcripts::read(&folder, SystemTime::UNIX_EPOCH).answer(mark);
     write(&path, asked.as_bytes());
     assert!(!answered("[evt 7k3f9q2d]"), "spoken before it was asked");
     write(&path, format!("{asked}{{\"type\":\"assistant\"}}\n").as_bytes());
     assert!(answered("[evt 7k3f9q2d]"));
     assert!(!answered("[evt 7k3f9q2d, delivery 2]"));
+}
+
+#[test]
+fn a_letter_is_dealt_with_when_the_turn_that_read_it_has_ended() {
+    let dir = tempfile::tempdir().unwrap();
+    let folder = transcripts::folder(dir.path(), Generation::V2, "ag-1");
+    let path = folder.join("-workspace-agent/a.jsonl");
+    let says = |more: &str, reason: &str| {
+        let message = format!("{{\"role\":\"assistant\",\"stop_reason\":\"{reason}\"}}");
+        format!("{{\"type\":\"assistant\"{more},\"message\":{message}}}\n")
+    };
+    let mut written = String::new();
+    // It is queued behind another one, read in a turn of its own, worked on, and ended.
+    for (line, answered, ended) in [
+        ("{\"type\":\"queue-operation\",\"content\":\"[evt 1] look\"}\n".into(), false, false),
+        (says("", "end_turn"), false, false),
+        ("{\"type\":\"user\",\"message\":\"[evt 1] look\"}\n".into(), false, false),
+        (says("", "tool_use"), true, false),
+        (says(",\"isSidechain\":true", "end_turn"), true, false),
+        (says(",\"isApiErrorMessage\":true", "stop_sequence"), true, false),
+        (says("", "end_turn"), true, true),
+    ] {
+        written += &line;
+        write(&path, written.as_bytes());
+        let read = transcripts::read(&folder, SystemTime::UNIX_EPOCH);
+        let seen = (read.answer("[evt 1]"), read.end_turn("[evt 1]"));
+        assert_eq!(seen, (answered, ended), "{line}");
+    }
 }
 
 #[test]

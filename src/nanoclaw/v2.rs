@@ -4,7 +4,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use rusqlite::{Connection, OpenFlags, OptionalExtension};
 
@@ -45,6 +45,8 @@ pub struct Found {
     pub timestamp: String,
     /// What has become of it.
     pub progress: Progress,
+    /// Since when, to the second, if its container has noted that.
+    pub since: Option<SystemTime>,
 }
 
 /// What has become of a message, from the container's own word where there is one: the host's is
@@ -53,9 +55,11 @@ pub struct Found {
 pub enum Progress {
     /// Nothing yet.
     Pending,
-    /// Its agent is at work.
+    /// The runner in its container has it.
     Processing,
-    /// Its agent is done with it.
+    /// Its agent has been given it, and NanoClaw gives it to nobody else. That is noted when a turn
+    /// is over; for what comes while one is under way, as soon as it is queued behind that; and for
+    /// what an error has ended, too.
     Completed,
     /// NanoClaw has given it up.
     Failed,
@@ -66,7 +70,8 @@ pub fn socket(directory: &Path) -> PathBuf {
     directory.join("data/cli.sock")
 }
 
-/// Finds how a group is wired, and makes sure that a message from us is not dropped.
+/// Finds how a group is wired, and makes sure that a message from us is not dropped. NanoClaw gives
+/// what comes into a chat to all groups that are wired to it: one that has it alone goes first.
 ///
 /// # Errors
 /// [`Unfit`].
@@ -93,7 +98,8 @@ pub fn wiring(directory: &Path, folder: &str, chat: Option<&str>) -> Result<Wiri
              wires.engage_mode, wires.engage_pattern, wires.sender_scope \
              FROM messaging_group_agents AS wires \
              JOIN messaging_groups AS chats ON chats.id = wires.messaging_group_id \
-             WHERE wires.agent_group_id = ?1 ORDER BY chats.id",
+             WHERE wires.agent_group_id = ?1 ORDER BY (SELECT count(*) FROM \
+             messaging_group_agents AS others WHERE others.messaging_group_id = chats.id), chats.id",
         )
         .map_err(fail)?;
     let wires = statement
@@ -141,12 +147,16 @@ impl Wire {
     /// Why NanoClaw would drop what we send, silently.
     fn drops(&self) -> Option<&'static str> {
         let is = |field: &Option<String>, word: &str| field.as_deref() == Some(word);
-        if !is(&self.mode, "pattern") || !is(&self.pattern, ".") {
+        let any = self.pattern.as_deref().is_none_or(|pattern| pattern == ".");
+        if !is(&self.mode, "pattern") || !any {
             Some(
                 "answers only when mentioned; set engage_mode to \"pattern\" and its pattern to \".\"",
             )
-        } else if !is(&self.policy, "public") || is(&self.scope, "known") {
-            Some("takes nothing from strangers; set unknown_sender_policy to \"public\"")
+        } else if !is(&self.policy, "public") || !is(&self.scope, "all") {
+            Some(
+                "takes nothing from strangers; set unknown_sender_policy to \"public\" and \
+                 sender_scope to \"all\"",
+            )
         } else {
             None
         }
@@ -188,31 +198,30 @@ fn look(session: &Path, mark: &str) -> rusqlite::Result<Option<Found>> {
         .optional()?;
     let Some((id, timestamp, status)) = row else { return Ok(None) };
     drop(inbound);
-    let progress = match container_says(session, &id) {
-        Some(said) => said,
-        None => match status.as_deref() {
-            Some("completed") => Progress::Completed,
-            Some("failed") => Progress::Failed,
-            Some("processing") => Progress::Processing,
-            Some(_) | None => Progress::Pending,
-        },
+    let (progress, since) = match container_says(session, &id) {
+        Some((said, since)) => (said, Some(since)),
+        None => (progress(status.as_deref()).unwrap_or(Progress::Pending), None),
     };
-    Ok(Some(Found { session: session.into(), id, timestamp, progress }))
+    Ok(Some(Found { session: session.into(), id, timestamp, progress, since }))
 }
 
-/// What the container has noted of a message; nothing if that cannot be read now.
-fn container_says(session: &Path, id: &str) -> Option<Progress> {
+/// What the container has noted of a message, and when; nothing if that cannot be read now.
+fn container_says(session: &Path, id: &str) -> Option<(Progress, SystemTime)> {
     let outbound = open(&session.join("outbound.db")).ok()?;
-    let status: String = outbound
-        .query_row("SELECT status FROM processing_ack WHERE message_id = ?1", [id], |row| {
-            row.get(0)
-        })
-        .ok()?;
-    match status.as_str() {
-        "completed" => Some(Progress::Completed),
-        "failed" => Some(Progress::Failed),
-        "processing" => Some(Progress::Processing),
-        _ => None,
+    let sql = "SELECT status, unixepoch(status_changed) FROM processing_ack WHERE message_id = ?1";
+    let (status, seconds): (String, i64) =
+        outbound.query_row(sql, [id], |row| Ok((row.get(0)?, row.get(1)?))).ok()?;
+    let since = Duration::from_secs(seconds.try_into().ok()?);
+    let since = SystemTime::UNIX_EPOCH.checked_add(since)?;
+    Some((progress(Some(&status))?, since))
+}
+
+fn progress(status: Option<&str>) -> Option<Progress> {
+    match status {
+        Some("completed") => Some(Progress::Completed),
+        Some("failed") => Some(Progress::Failed),
+        Some("processing") => Some(Progress::Processing),
+        Some(_) | None => None,
     }
 }
 

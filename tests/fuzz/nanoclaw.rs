@@ -12,7 +12,8 @@ pub fn nanoclaw(data: &[u8]) {
         assert!(!run.is_good() || run.output || run.code == Some(0), "{run:?}");
     }
     let (mark, rest) = head(data);
-    if transcripts::follows(&String::from_utf8_lossy(rest), &mark) {
+    let transcripts = transcripts::Transcripts(vec![String::from_utf8_lossy(rest).into_owned()]);
+    if transcripts.answer(&mark) {
         let rest = String::from_utf8_lossy(rest);
         let asked = rest.find(&mark).expect("the mark");
         let after = rest.get(asked..).unwrap_or_default();

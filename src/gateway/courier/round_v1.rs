@@ -321,7 +321,8 @@ fn is_answered(
         return false;
     }
     let mark = words::mark(&letter.event, last.number);
-    let answered = transcripts::answered(directory, folder, &mark, last.at);
+    let written = transcripts::folder(directory, Generation::V1, folder);
+    let answered = transcripts::read(&written, last.at).answer(&mark);
     if !answered {
         silent.insert(letter.id, end);
     }

@@ -1,8 +1,10 @@
 //! A round at NanoClaw 2.x: look for what was sent in the databases of its sessions, and send each
 //! group that waits for nothing its next letter. What is in such a database NanoClaw itself keeps
-//! over restarts and dead containers. Not here: the socket, and the databases.
+//! over restarts and dead containers until it is noted as completed, and that is no proof: what has
+//! become of it then is in the transcripts. Not here: the socket, and the databases.
 
-use std::path::Path;
+use std::cell::OnceCell;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use super::round_v1::put_files;
@@ -11,8 +13,10 @@ use super::{Addressee, Courier, Round, Work};
 use crate::gateway::ledger::letters::{self, Delivery, Letter};
 use crate::gateway::ledger::{LedgerError, State};
 use crate::gateway::nanoclaw_v2::{self as v2_hand, IN_CONTAINER};
-use crate::nanoclaw::Unfit;
+use crate::gateway::processes::{self, Host, Processes};
+use crate::nanoclaw::transcripts::{self, Transcripts};
 use crate::nanoclaw::v2::{self, Found, Progress, Wiring};
+use crate::nanoclaw::{Generation, Unfit};
 
 /// NanoClaw writes down at once what it takes, and says nothing of what it drops.
 const NOT_WRITTEN_DOWN: Duration = Duration::from_secs(10);
@@ -20,8 +24,30 @@ const NOT_WRITTEN_DOWN: Duration = Duration::from_secs(10);
 /// What a look has shown of one group.
 struct Looked {
     wiring: Result<Wiring, Unfit>,
-    found: Vec<(Letter, Result<Option<Found>, Unfit>)>,
+    seen: Vec<(Letter, Result<Option<Seen>, Unfit>)>,
 }
+
+/// A letter that NanoClaw has.
+struct Seen {
+    found: Found,
+    turn: Turn,
+}
+
+/// The turn of an agent that was given a letter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Turn {
+    /// It may still come to its end, or nothing is known.
+    Open,
+    /// It has come to its end.
+    Ended,
+    /// Its container is gone, and NanoClaw gives the letter to no other one.
+    Lost,
+}
+
+/// Why a letter goes once more.
+const DROPPED: &str = "NanoClaw has not written it down";
+const FAILED: &str = "NanoClaw has given it up";
+const LOST: &str = "its agent's container is gone before the agent was done with it";
 
 /// What is to be noted of a letter.
 enum Note {
@@ -43,7 +69,7 @@ impl Courier {
             let one = it.clone();
             match self.at_files(move || Ok(look(&directory, &one))).await {
                 Ok(looked) => {
-                    if let Some(why) = self.note_found(&looked, SystemTime::now()).await? {
+                    if let Some(why) = self.note_seen(&looked, SystemTime::now()).await? {
                         round.troubles.insert(name.clone(), why);
                     }
                     match looked.wiring {
@@ -61,17 +87,17 @@ impl Courier {
     }
 
     /// Notes what has become of a group's letters; answers what is to be told about it.
-    async fn note_found(
+    async fn note_seen(
         &self,
         looked: &Looked,
         now: SystemTime,
     ) -> Result<Option<String>, LedgerError> {
         let mut notes = Vec::new();
         let mut trouble = None;
-        for (letter, found) in &looked.found {
-            match found {
-                Ok(found) => {
-                    let own = notes_on(letter, found.as_ref(), now);
+        for (letter, seen) in &looked.seen {
+            match seen {
+                Ok(seen) => {
+                    let own = notes_on(letter, seen.as_ref(), now);
                     notes.extend(own.into_iter().map(|note| (letter.clone(), note)));
                 }
                 Err(why) => trouble = Some(why.to_string()),
@@ -80,7 +106,7 @@ impl Courier {
         if notes.is_empty() {
             return Ok(trouble);
         }
-        let dropped = notes.iter().any(|(_, note)| matches!(note, Note::Again(_)));
+        let dropped = notes.iter().any(|(_, note)| matches!(note, Note::Again(DROPPED | FAILED)));
         let noted = self.ledger.write(move |transaction| {
             for (letter, note) in &notes {
                 let id = letter.id;
@@ -90,7 +116,7 @@ impl Courier {
                     }
                     Note::Taken => letters::taken(transaction, id, now)?,
                     Note::Done => {
-                        let why = "NanoClaw notes it as completed";
+                        let why = "its agent ended the turn in which it read it";
                         letters::end(transaction, id, State::Done, why, now)?;
                     }
                     Note::Again(why) => {
@@ -175,8 +201,9 @@ fn is_outstanding(work: &Work) -> bool {
 fn look(directory: &Path, work: &Work) -> Looked {
     let addressee = &work.addressee;
     let wiring = v2::wiring(directory, &addressee.folder, addressee.chat.as_deref());
-    let mut found = Vec::new();
+    let mut seen = Vec::new();
     if let Ok(wiring) = &wiring {
+        let turns = Turns::new(directory, work, wiring);
         for letter in &work.under_way {
             let mark = words::mark(&letter.event, letter.deliveries);
             let one = v2::find(directory, &wiring.group, &mark);
@@ -185,10 +212,60 @@ fn look(directory: &Path, work: &Work) -> Looked {
             {
                 show(letter, it, wiring);
             }
-            found.push((letter.clone(), one));
+            let one = one.map(|found| {
+                found.map(|found| {
+                    let turn = turns.of(directory, &mark, &found);
+                    Seen { found, turn }
+                })
+            });
+            seen.push((letter.clone(), one));
         }
     }
-    Looked { wiring, found }
+    Looked { wiring, seen }
+}
+
+/// What bears on the turns of a group's agent; each is looked at once, and only if it is asked for.
+struct Turns<'a> {
+    folder: &'a str,
+    transcripts: PathBuf,
+    /// When the oldest letter that is under way was given.
+    since: SystemTime,
+    read: OnceCell<Transcripts>,
+    /// With the transcripts as they were after that: a turn may have ended well in between.
+    processes: OnceCell<(Processes, Transcripts)>,
+}
+
+impl<'a> Turns<'a> {
+    fn new(directory: &Path, work: &'a Work, wiring: &Wiring) -> Self {
+        let given = work.under_way.iter().filter_map(|letter| Some(letter.last.as_ref()?.at));
+        Self {
+            folder: &work.addressee.folder,
+            transcripts: transcripts::folder(directory, Generation::V2, &wiring.group),
+            since: given.min().unwrap_or(SystemTime::UNIX_EPOCH),
+            read: OnceCell::new(),
+            processes: OnceCell::new(),
+        }
+    }
+
+    /// What has become of a letter that NanoClaw has done its part for.
+    fn of(&self, directory: &Path, mark: &str, found: &Found) -> Turn {
+        if found.progress != Progress::Completed {
+            return Turn::Open;
+        }
+        let read = || transcripts::read(&self.transcripts, self.since);
+        if self.read.get_or_init(read).end_turn(mark) {
+            return Turn::Ended;
+        }
+        let look = || (processes::look(directory), read());
+        let (processes, after) = self.processes.get_or_init(look);
+        let time = found.since.unwrap_or_else(SystemTime::now) + Duration::from_secs(1);
+        let lives = processes.has_container_since(Generation::V2, self.folder, time);
+        match processes.host {
+            Host::Alive(_) if !lives && !after.end_turn(mark) => Turn::Lost,
+            Host::Alive(_) if !lives => Turn::Ended,
+            Host::Alive(_) | Host::Absent | Host::Unknown => Turn::Open,
+        }
+    }
 }
 
 /// The chat is told once the message is there. It is only for people: the letter does not wait for
@@ -201,11 +278,11 @@ fn show(letter: &Letter, found: &Found, wiring: &Wiring) {
     }
 }
 
-fn notes_on(letter: &Letter, found: Option<&Found>, now: SystemTime) -> Vec<Note> {
+fn notes_on(letter: &Letter, seen: Option<&Seen>, now: SystemTime) -> Vec<Note> {
     let Some(last) = &letter.last else { return Vec::new() };
-    let Some(found) = found else {
+    let Some(Seen { found, turn }) = seen else {
         let old = now.duration_since(last.at).is_ok_and(|age| age >= NOT_WRITTEN_DOWN);
-        let again = Note::Again("NanoClaw has not written it down");
+        let again = Note::Again(DROPPED);
         return if old && letter.state == State::Delivered { vec![again] } else { Vec::new() };
     };
     let mut notes = Vec::new();
@@ -213,10 +290,16 @@ fn notes_on(letter: &Letter, found: Option<&Found>, now: SystemTime) -> Vec<Note
         notes.push(Note::Confirmed { row: found.id.clone(), time: found.timestamp.clone() });
     }
     match found.progress {
-        Progress::Processing if letter.state == State::Delivered => notes.push(Note::Taken),
-        Progress::Pending | Progress::Processing => {}
-        Progress::Completed => notes.extend([Note::Taken, Note::Done]),
-        Progress::Failed => notes.push(Note::Again("NanoClaw has given it up")),
+        Progress::Processing | Progress::Completed if letter.state == State::Delivered => {
+            notes.push(Note::Taken);
+        }
+        Progress::Pending | Progress::Processing | Progress::Completed => {}
+        Progress::Failed => notes.push(Note::Again(FAILED)),
+    }
+    match turn {
+        Turn::Open => {}
+        Turn::Ended => notes.push(Note::Done),
+        Turn::Lost => notes.push(Note::Again(LOST)),
     }
     notes
 }

@@ -76,7 +76,8 @@ const LETTER: &str = "SELECT letters.id, events.id, events.received, letters.add
     LEFT JOIN deliveries AS last \
     ON last.letter = letters.id AND last.number = letters.deliveries ";
 
-/// The oldest letter that is to be given to a group now.
+/// The oldest letter that is to be given to a group now. Nearly all are due: the `+` keeps SQLite
+/// from sorting all of them by their dates.
 ///
 /// # Errors
 /// As SQLite has them.
@@ -88,7 +89,7 @@ pub fn next(
     connection
         .prepare_cached(&format!(
             "{LETTER} WHERE letters.addressee = ?1 AND letters.state = 'queued' \
-             AND letters.due <= ?2 ORDER BY letters.id LIMIT 1"
+             AND +letters.due <= ?2 ORDER BY letters.id LIMIT 1"
         ))?
         .query_row(params![group, millis(now)], letter)
         .optional()

@@ -170,10 +170,14 @@ fn a_ledger_of_a_later_release_is_left_alone() {
 }
 
 #[test]
-fn a_ledger_of_version_1_is_read_for_ever() {
+fn a_ledger_of_every_version_is_read_for_ever() {
+    is_read(include_str!("../../../tests/saved/gateway-v1.sql"));
+    is_read(include_str!("../../../tests/saved/gateway-v2.sql"));
+}
+
+fn is_read(saved: &str) {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("gateway.db");
-    let saved = include_str!("../../../tests/saved/gateway-v1.sql");
     Connection::open(&path).unwrap().execute_batch(saved).unwrap();
     let ledger = Ledger::open(&path).unwrap();
     run(async {

@@ -31,11 +31,32 @@ fn a_wiring_that_would_drop_what_we_send_is_refused_and_it_is_said_what_to_set()
         "UPDATE messaging_groups SET unknown_sender_policy = 'strict'",
         "unknown_sender_policy",
     );
+    nanoclaw
+        .main()
+        .execute_batch(
+            "UPDATE messaging_groups SET unknown_sender_policy = 'public';
+             UPDATE messaging_group_agents SET engage_pattern = NULL",
+        )
+        .unwrap();
+    assert_eq!(wiring().unwrap().platform_id, "1@g.us", "no pattern is any text");
+    refused("UPDATE messaging_group_agents SET sender_scope = NULL", "sender_scope");
     refused("UPDATE messaging_group_agents SET engage_mode = 'mention'", "engage_mode");
     refused("DELETE FROM messaging_group_agents", "wired to no chat");
     refused("DELETE FROM agent_groups", "no group");
     refused("ALTER TABLE messaging_groups DROP COLUMN unknown_sender_policy", "no column");
     assert!(matches!(v2::wiring(dir.path(), "ryan", Some("9")), Err(Unfit::Drift { .. })));
+}
+
+#[test]
+fn a_chat_that_a_group_has_alone_is_preferred() {
+    let (dir, nanoclaw) = house();
+    nanoclaw.wire("ag-2", "cody", "whatsapp", "2@g.us");
+    let sql = "INSERT INTO messaging_group_agents (id, messaging_group_id, agent_group_id, \
+               created_at, engage_mode, engage_pattern, sender_scope) VALUES \
+               ('w-3', 'mg-ag-1', 'ag-2', '', 'pattern', '.', 'all')";
+    nanoclaw.main().execute_batch(sql).unwrap();
+    assert_eq!(v2::wiring(dir.path(), "cody", None).unwrap().platform_id, "2@g.us");
+    assert_eq!(v2::wiring(dir.path(), "ryan", None).unwrap().platform_id, "1@g.us");
 }
 
 #[test]

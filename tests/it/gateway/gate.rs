@@ -187,8 +187,12 @@ impl Gate {
         serde_json::from_str(&self.does(&["gateway", "show", event, "--json"])).expect("JSON")
     }
 
-    pub(crate) fn wait(&self, what: &str, mut is: impl FnMut() -> bool) {
-        let deadline = Instant::now() + CEILING;
+    pub(crate) fn wait(&self, what: &str, is: impl FnMut() -> bool) {
+        self.wait_up_to(CEILING, what, is);
+    }
+
+    pub(crate) fn wait_up_to(&self, ceiling: Duration, what: &str, mut is: impl FnMut() -> bool) {
+        let deadline = Instant::now() + ceiling;
         while !is() {
             assert!(Instant::now() < deadline, "waited in vain for {what}\n{}", self.said());
             std::thread::sleep(LOOK);

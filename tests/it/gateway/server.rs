@@ -2,7 +2,9 @@
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
-use std::time::Duration;
+use std::time::{Duration, Instant};
+
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
 use super::caller::{Ask, answer};
 use super::gate::{Gate, USUAL, build, is_there};
@@ -57,6 +59,33 @@ fn who_says_nothing_or_little_keeps_nobody_out() {
     // The first of them had to make room.
     slow[0].set_read_timeout(Some(Duration::from_secs(60))).expect("a time-out");
     assert!(matches!(slow[0].read(&mut [0]), Ok(0) | Err(_)));
+}
+
+/// Bytes of memory that a process has.
+fn memory(pid: i32) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).expect("its status");
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("its memory");
+    line.trim().trim_end_matches(" kB").parse::<u64>().expect("a number") * 1024
+}
+
+#[test]
+fn ten_thousand_idle_connections_or_as_many_as_the_limit_allows_cost_little_and_keep_nobody_out() {
+    // The limit is that of all tests in this process; theirs are few.
+    let (_, most) = getrlimit(Resource::RLIMIT_NOFILE).expect("the limit");
+    setrlimit(Resource::RLIMIT_NOFILE, most, most).expect("a higher limit");
+    let count = usize::try_from(most.saturating_sub(1000)).unwrap_or(usize::MAX).min(10_000);
+    let gate = Gate::open();
+    gate.azure(build(1));
+    let before = memory(gate.pid());
+    let idle: Vec<TcpStream> = (0..count)
+        .map(|n| TcpStream::connect(gate.address()).unwrap_or_else(|e| panic!("the {n}th: {e}")))
+        .collect();
+    let asked = Instant::now();
+    assert_eq!(gate.azure(build(2)).status, 202);
+    let (answered, grown) = (asked.elapsed(), memory(gate.pid()).saturating_sub(before));
+    println!("{} idle: a webhook took {answered:?}, {} KiB more", idle.len(), grown >> 10);
+    assert!(answered < Duration::from_secs(5), "{answered:?}");
+    assert!(grown < 64 << 20, "{grown} bytes");
 }
 
 #[test]

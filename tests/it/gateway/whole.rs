@@ -5,6 +5,9 @@
 #[path = "../../doubles/nanoclaw_v1.rs"]
 pub(super) mod nanoclaw_v1;
 
+use std::time::{Duration, Instant};
+
+use rusqlite::TransactionBehavior;
 use serde_json::json;
 
 use super::caller::Ask;
@@ -70,6 +73,41 @@ fn a_log_that_one_agent_sends_lies_in_the_folder_of_the_other() {
     let folder = format!("nanoclaw/groups/codylog{}", std::process::id());
     let file = std::fs::read(gate.path(&folder).join(path)).expect("the file");
     assert!(file == log, "the file is another one: {} bytes", file.len());
+}
+
+/// For how many seconds NanoClaw's database is locked; `GATEWAY_LOCKED=60` was run by hand. As long as
+/// it takes to be told of it is enough.
+#[test]
+fn a_database_that_is_locked_keeps_no_webhook_waiting_and_loses_none() {
+    let (mut gate, disk) = installed("locked");
+    let seconds = std::env::var("GATEWAY_LOCKED").ok().and_then(|text| text.parse().ok());
+    let mut nanoclaw = NanoClaw::start(&disk, 10);
+    gate.start();
+    let mut writer = disk.open();
+    let lock = writer.transaction_with_behavior(TransactionBehavior::Immediate).expect("the lock");
+    let began = Instant::now();
+    let over = Duration::from_secs(seconds.unwrap_or(0));
+    let mut answers: Vec<(String, Duration)> = Vec::new();
+    gate.wait_up_to(over + Duration::from_secs(60), "it to be told, and the time", || {
+        let asked = Instant::now();
+        let event = gate.azure(build(answers.len() as u64)).text("event");
+        answers.push((event, asked.elapsed()));
+        std::thread::park_timeout(Duration::from_millis(100));
+        let told = gate.said().contains("another process holds its lock");
+        told && began.elapsed() >= over
+    });
+    let slowest = answers.iter().map(|it| it.1).max().expect("an answer");
+    println!("locked for {:?}: {} webhooks, at most {slowest:?}", began.elapsed(), answers.len());
+    assert!(slowest < Duration::from_secs(5), "{slowest:?}");
+    assert_eq!(disk.rows_of_ours(), []);
+    drop(lock);
+    gate.wait_up_to(Duration::from_secs(120), "all to be heard", || {
+        nanoclaw.polls();
+        nanoclaw.heard.get(RYAN).is_some_and(|heard| heard.len() >= answers.len())
+    });
+    let heard: Vec<&str> = nanoclaw.heard[RYAN].iter().map(|it| it.id.as_str()).collect();
+    let expected: Vec<String> = answers.iter().map(|it| format!("gw-{}-1", it.0)).collect();
+    assert_eq!(heard, expected, "each once, in order");
 }
 
 #[test]

@@ -82,8 +82,8 @@ fn log_has(real: &Real, text: &str) -> bool {
 }
 
 #[test]
-#[ignore = "needs a NanoClaw that was prepared: tests/nanoclaw/prepare"]
-fn a_real_nanoclaw_gets_every_letter_through_kills_and_people_are_heard() {
+#[ignore = "needs a NanoClaw that was prepared: tests/nanoclaw/prepare 1.2.12|1.2.53 FOLDER"]
+fn a_real_nanoclaw_1_gets_every_letter_through_kills_and_people_are_heard() {
     let place = std::env::var_os(PLACE).expect("tests/nanoclaw/prepare says how");
     let directory = PathBuf::from(place);
     for old in ["store", "data", "groups", "inbox", "containers"] {

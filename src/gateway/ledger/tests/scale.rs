@@ -30,7 +30,8 @@ fn no_question_of_the_courier_reads_a_whole_table() {
     let (dir, _ledger) = house();
     let connection = by_hand(&dir.path().join("gateway.db")).unwrap();
     for sql in [
-        "SELECT id FROM letters WHERE addressee = 'r' AND state = 'queued' AND due <= 1 ORDER BY id LIMIT 1",
+        "SELECT id FROM letters WHERE addressee = 'r' AND state = 'queued' AND +due <= 1 ORDER BY id LIMIT 1",
+        "SELECT min(due) FROM letters WHERE addressee = 'r' AND state = 'queued' AND due > 1",
         "SELECT id FROM letters WHERE addressee = 'r' AND state IN ('delivered', 'taken') ORDER BY id",
         "SELECT event FROM letters WHERE state = 'queued' ORDER BY event LIMIT 1",
         "SELECT seq FROM events WHERE id = 'x'",
@@ -38,7 +39,11 @@ fn no_question_of_the_courier_reads_a_whole_table() {
         "SELECT id FROM attachments WHERE letter = 1 ORDER BY id",
     ] {
         let plan = plan(&connection, sql);
+        if sql.contains("addressee") {
+            assert!(plan.contains("(addressee=?"), "{sql}: {plan}");
+        }
         assert!(plan.contains("USING") && !plan.contains("SCAN"), "{sql}: {plan}");
+        assert!(!plan.contains("TEMP B-TREE"), "{sql}: {plan}");
     }
 }
 
