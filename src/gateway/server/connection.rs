@@ -8,7 +8,8 @@ use std::time::Duration;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
+use tokio::time::timeout;
 
 use super::crowd::Crowd;
 use super::listen::Stream;
@@ -16,6 +17,8 @@ use crate::gateway::handler::{Handler, Side};
 
 /// How long a request's head may take, and how long a caller may say nothing between two of them.
 const HEAD_WITHIN: Duration = Duration::from_secs(15);
+/// When we end, how long a caller may take who has connected and not asked yet.
+const FIRST_WITHIN: Duration = Duration::from_millis(250);
 /// The largest head of a request, in bytes.
 const HEAD_MAX: usize = 32 * 1024;
 
@@ -32,8 +35,10 @@ pub(super) async fn converse(
         return;
     };
     let place = Rc::new(place);
+    let spoke = Rc::new(Notify::new());
     let service = service_fn(|request| {
         let (handler, side, place) = (Rc::clone(&handler), Rc::clone(&side), Rc::clone(&place));
+        spoke.notify_one();
         async move {
             place.is_heard();
             let response = handler.answer(&side, request).await;
@@ -51,8 +56,14 @@ pub(super) async fn converse(
         ended = connection.as_mut() => Some(ended),
         () = place.has_to_go() => None,
         _ = stopped.wait_for(|stop| *stop) => {
-            connection.as_mut().graceful_shutdown();
-            Some(connection.await)
+            // hyper closes one on which nothing was read yet: what was sent at once is read first.
+            tokio::select! {
+                ended = connection.as_mut() => Some(ended),
+                _ = timeout(FIRST_WITHIN, spoke.notified()) => {
+                    connection.as_mut().graceful_shutdown();
+                    Some(connection.await)
+                }
+            }
         }
     };
     if let Some(Err(error)) = ended {
